@@ -1,0 +1,137 @@
+"""Strict safetensors checkpoints with their configuration inside.
+
+A file holds half-precision tensors and, in its header, what it is, the settings of the model, how
+it was trained and, for a refiner, the id of the base it belongs to. Nothing loads in part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from refiner.backbone import SAM2Base, build_lite
+from refiner.config import LITE, LiteConfig, RefinerConfig
+from refiner.model import SAM2Refiner
+from refiner.types import InputError
+
+REFINER = "sam2refiner"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        kind: `sam2-lite` or `sam2refiner`.
+        config: the fields of the model's configuration.
+        trained: how: steps, minutes, data; shown to the user.
+        base_id: for a refiner, `state_id` of its base; else empty.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    trained: dict[str, Any]
+    base_id: str = ""
+
+
+def state_id(module: nn.Module) -> str:
+    """Return a short hash of all names and values of a model, rounded to half precision.
+
+    Half precision is what a checkpoint keeps, so a model has the same id before and after saving.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def save_base(path: Path, base: SAM2Base, config: LiteConfig, trained: dict[str, Any]) -> None:
+    """Write a sam2-lite."""
+    _save(path, base, Header(LITE, dataclasses.asdict(config), trained))
+
+
+def save_refiner(path: Path, refiner: SAM2Refiner, base_id: str, trained: dict[str, Any]) -> None:
+    """Write a SAM2Refiner for the base `base_id`."""
+    _save(path, refiner, Header(REFINER, dataclasses.asdict(refiner.config), trained, base_id))
+
+
+def load_base(path: Path) -> tuple[SAM2Base, Header]:
+    """Read a sam2-lite.
+
+    Raises:
+        InputError: the file is missing, damaged or not a complete sam2-lite.
+    """
+    header, tensors = _read(path, LITE)
+    try:
+        base = build_lite(LiteConfig(**header.config))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The settings inside {path} cannot be used: {error}.") from error
+    _fill(base, tensors, path)
+    return base.eval(), header
+
+
+def load_refiner(path: Path, base: SAM2Base) -> tuple[SAM2Refiner, Header]:
+    """Read a SAM2Refiner and check that it was trained on this very base.
+
+    Raises:
+        InputError: the file is missing, damaged, incomplete, or belongs to another base.
+    """
+    header, tensors = _read(path, REFINER)
+    own = state_id(base)
+    if header.base_id != own:
+        raise InputError(
+            f"{path} was trained on the base {header.base_id or 'unknown'}, the base loaded is "
+            f"{own}. Load the base it was trained on, or train a refiner for this one."
+        )
+    try:
+        refiner = SAM2Refiner(RefinerConfig(**header.config))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The settings inside {path} cannot be used: {error}.") from error
+    _fill(refiner, tensors, path)
+    return refiner.eval(), header
+
+
+def _save(path: Path, module: nn.Module, header: Header) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in module.state_dict().items()
+    }
+    temporary = path.with_suffix(".tmp")
+    save_file(tensors, temporary, metadata={"header": json.dumps(dataclasses.asdict(header))})
+    temporary.replace(path)
+
+
+def _read(path: Path, kind: str) -> tuple[Header, dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            header = Header(**json.loads((file.metadata() or {})["header"]))
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise InputError(f"There is no checkpoint {path}.") from error
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a checkpoint of this project ({type(error).__name__}); expected a "
+            f"complete .safetensors file of kind {kind}."
+        ) from error
+    if header.kind != kind:
+        raise InputError(f"{path} holds a {header.kind}, expected a {kind}.")
+    return header, tensors
+
+
+def _fill(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        module.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(f"The tensors in {path} do not fit its model: {first}") from error

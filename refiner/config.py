@@ -1,0 +1,57 @@
+"""The settings of every model and training run: dataclasses, a sentence a field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+OFFICIAL = {
+    "sam2.1-tiny": "facebook/sam2.1-hiera-tiny",
+    "sam2.1-small": "facebook/sam2.1-hiera-small",
+    "sam2.1-base-plus": "facebook/sam2.1-hiera-base-plus",
+    "sam2.1-large": "facebook/sam2.1-hiera-large",
+}
+LITE = "sam2-lite"
+BACKBONES = (LITE, *OFFICIAL)
+
+
+@dataclass(frozen=True)
+class LiteConfig:
+    """The embedded base model: a small SAM2 with an EfficientNet-Lite trunk."""
+
+    trunk: str = "tf_efficientnet_lite2"
+    """The timm model whose stages at strides 4, 8, 16 and 32 feed the neck."""
+    hidden_dim: int = 128
+    """C, the width of the neck, the mask decoder and the memory attention."""
+    image_size: int = 512
+    """S, the side of the square the picture is resized to."""
+    memory_layers: int = 2
+    """Layers of memory attention (the official models have four)."""
+    disc_radius: int = 3
+    """Radius of a click in the dense prompt maps, in pixels at S/4."""
+
+    def __post_init__(self) -> None:
+        if self.hidden_dim % 64:
+            raise ValueError(f"hidden_dim must be a multiple of 64, got {self.hidden_dim}.")
+        if self.image_size % 32:
+            raise ValueError(f"image_size must be a multiple of 32, got {self.image_size}.")
+
+
+@dataclass(frozen=True)
+class RefinerConfig:
+    """SAM2Refiner's three modules; C and S come from the base model."""
+
+    hidden_dim: int
+    """C of the base model."""
+    image_size: int
+    """S of the base model."""
+    widths: tuple[int, int, int, int, int] = (128, 64, 32, 32, 16)
+    """Channels of mask refinement at S/16, S/8, S/4, S/2 and S."""
+    heads: int = 8
+    """Attention heads of localization augment and prompt retargeting."""
+    mlp_dim: int = 2048
+    """Hidden width of the token MLP in prompt retargeting."""
+    disc_radius: int = 3
+    """Radius of a click in the dense prompt map, in pixels at S/4."""
+    quarters: Literal["source", "resized"] = "source"
+    """Cut the quarters from the picture's own pixels or from its S x S version."""

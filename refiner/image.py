@@ -1,0 +1,279 @@
+"""segment(image, prompts): SAM2's and SAM2Refiner's mask of every object."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from refiner.backbone import (
+    PointPrompts,
+    SAM2Base,
+    decode,
+    encode,
+    load_official,
+    mask_to_logits,
+    normalise,
+)
+from refiner.checkpoint import Header, load_base, load_refiner
+from refiner.config import BACKBONES, LITE
+from refiner.embedding import Embedding, EmbeddingCache
+from refiner.model import SAM2Refiner, local_features
+from refiner.types import (
+    MAX_OBJECTS,
+    ImageArray,
+    ImageResult,
+    InputError,
+    Mask,
+    MaskPair,
+    ModelInfo,
+    Prompts,
+    Timings,
+    check_image,
+)
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "weights"
+
+
+@dataclass
+class Stopwatch:
+    """Adds up the milliseconds of named stages."""
+
+    device: torch.device
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens inside, the device's work included."""
+        started = time.perf_counter()
+        yield
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.spent[name] = self.spent.get(name, 0.0) + 1000 * (time.perf_counter() - started)
+
+    def timings(self) -> Timings:
+        """Return the stages measured; the others cost nothing."""
+        return Timings(*(self.spent.get(name, 0.0) for name in Timings.__slots__))
+
+
+class ImageSegmenter:
+    """Both models on one device, sharing one encoder pass a picture; a `types.Segmenter`."""
+
+    def __init__(
+        self, base: SAM2Base, refiner: SAM2Refiner, info: ModelInfo, device: torch.device
+    ) -> None:
+        self.base = base.to(device).eval().requires_grad_(False)
+        self.refiner = refiner.to(device).eval().requires_grad_(False)
+        if device.type == "cpu":
+            self.refiner = self.refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.info = info
+        self.device = device
+        self.cache = EmbeddingCache()
+        self._lock = threading.Lock()
+
+    def prepare(self, image: ImageArray) -> None:
+        """Encode `image` now, so that the next `segment` of it costs a click only."""
+        with self._running():
+            self._embedding(check_image(image), Stopwatch(self.device))
+
+    def segment(
+        self, image: ImageArray, objects: Sequence[Prompts], *, logits: bool = False
+    ) -> ImageResult:
+        """Segment each of `objects` in `image`, uint8 RGB (height, width, 3), with both models.
+
+        Args:
+            image: the picture, of any size.
+            objects: the prompts of each object, in the picture's pixels.
+            logits: also return float32 logits at the picture's size.
+
+        Raises:
+            InputError: the picture or a prompt cannot be used.
+        """
+        size_hw = check_image(image).shape[0], image.shape[1]
+        if not 0 < len(objects) <= MAX_OBJECTS:
+            raise InputError(f"Expected 1 to {MAX_OBJECTS} objects, got {len(objects)}.")
+        for prompts in objects:
+            prompts.check(size_hw)
+        watch = Stopwatch(self.device)
+        pairs: dict[int, MaskPair] = {}
+        with self._running():
+            embedding = self._embedding(image, watch)
+            for members in _alike(objects):
+                group = [objects[i] for i in members]
+                found = self._answer(embedding, group, size_hw, logits, watch)
+                pairs.update(zip(members, found, strict=True))
+        return ImageResult(tuple(pairs[i] for i in range(len(objects))), watch.timings())
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """Hold the model: one call at a time, without gradients, bf16 where it is fast."""
+        on_gpu = self.device.type == "cuda"
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu)
+        with self._lock, torch.inference_mode(), autocast:
+            yield
+
+    def _embedding(self, image: ImageArray, watch: Stopwatch) -> Embedding:
+        key = hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() + str(image.shape)
+        cached = self.cache.get(key)
+        if cached is not None:
+            return cached
+        with watch.stage("encode"):
+            size = self.base.image_size
+            pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None] / 255
+            picture = normalise(_resize(pixels, size))
+            features, fpn = encode(self.base, picture)
+        with watch.stage("augment"):
+            if self.refiner.config.quarters == "resized":
+                pixels = _resize(pixels, size)
+            local = local_features(self.base, normalise(_resize(pixels, 2 * size)))
+            refined = self.refiner.prepare(self.base, features.g, fpn, picture, local)
+        embedding = Embedding(features, refined)
+        self.cache.put(key, embedding)
+        return embedding
+
+    def _answer(
+        self,
+        embedding: Embedding,
+        group: list[Prompts],
+        size_hw: tuple[int, int],
+        logits: bool,
+        watch: Stopwatch,
+    ) -> list[MaskPair]:
+        """Run objects with the same number of points in one batch."""
+        points = _points(group, size_hw, self.base.image_size, self.device)
+        masks = _masks(group, self.base.image_size // 4, self.device)
+        index = torch.zeros(len(group), dtype=torch.int64, device=self.device)
+        with watch.stage("base"):
+            plain = decode(self.base, embedding.base, index, points, masks)
+            base = [
+                _to_mask(plain.best[i], plain.best_iou[i], size_hw, logits)
+                for i in range(len(group))
+            ]
+        with watch.stage("refine"):
+            output = self.refiner(
+                self.base, embedding.base, embedding.refined, index, points, masks
+            )
+            refined = [
+                _to_mask(output.logits[i], output.decoded.best_iou[i], size_hw, logits)
+                for i in range(len(group))
+            ]
+        return [MaskPair(*pair) for pair in zip(base, refined, strict=True)]
+
+
+def load_segmenter(
+    backbone: str = LITE,
+    device: str | None = None,
+    weights: Path | None = None,
+    refiner: Path | None = None,
+) -> ImageSegmenter:
+    """Load both models.
+
+    Args:
+        backbone: one of `config.BACKBONES`.
+        device: "cpu", "cuda", ...; the GPU if there is one when None.
+        weights: of the base; for sam2-lite the embedded ones when None.
+        refiner: weights of SAM2Refiner; the embedded ones when None (sam2-lite only).
+
+    Raises:
+        InputError: a name is unknown, weights are missing, or the two do not belong together.
+    """
+    place = _device(device)
+    if backbone not in BACKBONES:
+        raise InputError(f"Unknown backbone '{backbone}'; choose one of {', '.join(BACKBONES)}.")
+    if backbone == LITE:
+        base, header = load_base(weights or WEIGHTS / "sam2-lite.safetensors")
+        base_weights = _described(header)
+    else:
+        if refiner is None:
+            raise InputError(
+                f"No SAM2Refiner weights for {backbone} are published. Train them with "
+                f"'python -m refiner train refiner --backbone {backbone}' and give the file with "
+                "--refiner, or use sam2-lite."
+            )
+        base = load_official(backbone, weights)
+        base_weights = "official weights of SAM 2.1 by Meta"
+    model, header = load_refiner(refiner or WEIGHTS / "sam2refiner-lite.safetensors", base)
+    info = ModelInfo(
+        backbone,
+        str(place),
+        base_weights,
+        _described(header),
+        {"image_size": base.image_size, "base_id": header.base_id, "trained": header.trained},
+    )
+    return ImageSegmenter(base, model, info, place)
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        place = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"The device '{name}' is not available here; try --device cpu.") from error
+    if place.type == "cpu" and hasattr(os, "sched_getaffinity"):
+        torch.set_num_threads(len(os.sched_getaffinity(0)))  # a container may own fewer than exist
+    return place
+
+
+def _described(header: Header) -> str:
+    return str(header.trained.get("summary", "training not described"))
+
+
+def _resize(pixels: Tensor, size: int) -> Tensor:
+    """Resize (1, 3, H, W) to a square as SAM2Transforms does: bilinear with antialiasing."""
+    return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
+
+
+def _alike(objects: Sequence[Prompts]) -> list[list[int]]:
+    """Group the objects that fit one batch: the same number of points, all or none with a mask."""
+    groups: dict[tuple[int, bool], list[int]] = {}
+    for i, prompts in enumerate(objects):
+        points = len(prompts.clicks) + 2 * (prompts.box is not None)
+        groups.setdefault((points, prompts.mask is not None), []).append(i)
+    return list(groups.values())
+
+
+def _points(
+    group: list[Prompts], size_hw: tuple[int, int], image_size: int, device: torch.device
+) -> PointPrompts | None:
+    """Scale boxes, then clicks, to the S x S picture, as SAM2ImagePredictor does."""
+    coords, labels = [], []
+    for prompts in group:
+        box = prompts.box
+        corners = [] if box is None else [(box.x0, box.y0), (box.x1, box.y1)]
+        coords.append(corners + [(click.x, click.y) for click in prompts.clicks])
+        signs = [int(click.positive) for click in prompts.clicks]
+        labels.append([2, 3] * (box is not None) + signs)
+    if not labels[0]:
+        return None
+    scale = torch.tensor([size_hw[1], size_hw[0]], dtype=torch.float32, device=device)
+    scaled = torch.tensor(coords, dtype=torch.float32, device=device) / scale * image_size
+    return PointPrompts(scaled, torch.tensor(labels, dtype=torch.int32, device=device))
+
+
+def _masks(group: list[Prompts], size: int, device: torch.device) -> Tensor | None:
+    found = [prompts.mask for prompts in group if prompts.mask is not None]
+    if not found:
+        return None
+    logits = [
+        mask_to_logits(torch.from_numpy(mask.astype("float32"))[None, None], size) for mask in found
+    ]
+    return torch.cat(logits).to(device)
+
+
+def _to_mask(low: Tensor, iou: Tensor, size_hw: tuple[int, int], logits: bool) -> Mask:
+    """Bring logits (1, h, w) to the picture's size and cut them at zero."""
+    full = F.interpolate(low[None].float(), size_hw, mode="bilinear", align_corners=False)[0, 0]
+    return Mask(
+        (full > 0).cpu().numpy(),
+        float(iou.float().clamp(0, 1)),
+        full.cpu().numpy() if logits else None,
+    )

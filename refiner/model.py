@@ -1,0 +1,283 @@
+"""SAM2Refiner (arXiv 2502.09660): three trainable modules on a frozen SAM2, top to bottom.
+
+Letters in shapes: B pictures, N prompted objects, T tokens, C hidden_dim, S image_size (C = 256,
+S = 1024 in the official models, 128 and 512 in sam2-lite); h = S/16 is the side of G.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from refiner.backbone import (
+    Attention,
+    BaseFeatures,
+    BaseOutput,
+    Fpn,
+    LayerNorm2d,
+    PointPrompts,
+    SAM2Base,
+    TwoWayAttentionBlock,
+    click_maps,
+    decode,
+    encode_coarse,
+)
+from refiner.config import RefinerConfig
+
+
+@dataclass(frozen=True)
+class RefinerFeatures:
+    """What SAM2Refiner keeps of B pictures; none of it depends on a prompt.
+
+    Attributes:
+        g: the refined global feature G_ref, (B, C, h, h).
+        levels: s2, s1, s0 projected for mask refinement, at S/16, S/8 and S/4.
+        low_level: the feature of the picture's own pixels, at S.
+    """
+
+    g: Tensor
+    levels: tuple[Tensor, Tensor, Tensor]
+    low_level: Tensor
+
+
+@dataclass(frozen=True)
+class RefinerOutput:
+    """The answer for N objects.
+
+    Attributes:
+        logits: (N, 1, S, S).
+        intermediate: logits of D1, D2, D3: (N, 1, .) at S/16, S/8, S/4, for supervision.
+        decoded: the frozen mask decoder's answer on G_ref.
+    """
+
+    logits: Tensor
+    intermediate: tuple[Tensor, Tensor, Tensor]
+    decoded: BaseOutput
+
+
+class SAM2Refiner(nn.Module):
+    """Localization augment, prompt retargeting, mask refinement; the base stays outside."""
+
+    def __init__(self, config: RefinerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.localization_augment = LocalizationAugment(config)
+        self.prompt_retargeting = PromptRetargeting(config)
+        self.mask_refinement = MaskRefinement(config)
+
+    def prepare(
+        self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Tensor
+    ) -> RefinerFeatures:
+        """Do once what no prompt changes.
+
+        Args:
+            base: the frozen base model.
+            g: the global feature G, (B, C, h, h).
+            fpn: the neck's maps s0, s1, s2.
+            images: normalised pictures (B, 3, S, S).
+            local: L, see `local_features`.
+        """
+        pe_layer = base.sam_prompt_encoder.pe_layer
+        return RefinerFeatures(
+            self.localization_augment(g, local, pe_layer),
+            self.mask_refinement.project(fpn),
+            self.mask_refinement.low_level(images),
+        )
+
+    def forward(
+        self,
+        base: SAM2Base,
+        features: BaseFeatures,
+        prepared: RefinerFeatures,
+        index: Tensor,
+        points: PointPrompts | None,
+        mask_logits: Tensor | None = None,
+    ) -> RefinerOutput:
+        """Answer the prompts of N objects; `index` (N,) names the picture of each.
+
+        With zero-initialised gates the untrained model returns SAM2's own mask, upsampled.
+        """
+        decoded = decode(base, features, index, points, mask_logits, g=prepared.g)
+        image_pe = base.sam_prompt_encoder.get_dense_pe()
+        embedding = self.prompt_retargeting(decoded, points, image_pe)  # E' (N, C, h, h)
+        logits, intermediate = self.mask_refinement(embedding, prepared, index)
+        upsampled = F.interpolate(
+            decoded.best, logits.shape[-2:], mode="bilinear", align_corners=False
+        )
+        return RefinerOutput(logits + upsampled, intermediate, decoded)
+
+
+def local_features(base: SAM2Base, doubled: Tensor) -> Tensor:
+    """Encode the four quarters of pictures (B, 3, 2S, 2S); put s2 together as L (B, C, 2h, 2h)."""
+    half = doubled.shape[-1] // 2
+    rows = torch.split(doubled, half, dim=2)
+    views = torch.stack([view for row in rows for view in torch.split(row, half, dim=3)])
+    s2 = encode_coarse(base, views.flatten(0, 1))  # (4B, C, h, h)
+    top_left, top_right, low_left, low_right = s2.chunk(4)
+    top, low = torch.cat([top_left, top_right], dim=3), torch.cat([low_left, low_right], dim=3)
+    return torch.cat([top, low], dim=2)
+
+
+class LocalizationAugment(nn.Module):
+    """G asks the quarters' features for local detail (paper section 3.2.1)."""
+
+    strides = (2, 4, 8)
+
+    def __init__(self, config: RefinerConfig) -> None:
+        super().__init__()
+        width = config.hidden_dim
+        self.attention = Attention(width, config.heads)
+        self.norm_attention = nn.LayerNorm(width)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+        self.norm_output = nn.LayerNorm(width)
+        self.gate = nn.Parameter(torch.zeros(width))
+
+    def forward(self, g: Tensor, local: Tensor, pe_layer: nn.Module) -> Tensor:
+        """Return G_ref (B, C, h, h) from G and L (B, C, 2h, 2h)."""
+        pools = [F.avg_pool2d(local, stride) for stride in self.strides]  # 2h/2, 2h/4, 2h/8
+        value = torch.cat([_tokens(pool) for pool in pools], dim=1)  # (B, h² + h²/4 + h²/16, C)
+        position = torch.cat([_tokens(pe_layer(pool.shape[-2:])[None]) for pool in pools], dim=1)
+        query = _tokens(g)  # (B, h², C)
+        query_position = _tokens(pe_layer(g.shape[-2:])[None])
+        attended = self.attention(q=query + query_position, k=value + position, v=value)
+        mixed = self.norm_attention(query + attended)
+        mixed = self.norm_output(mixed + self.feed_forward(mixed))
+        update: Tensor = (self.gate * mixed).transpose(1, 2).reshape_as(g)
+        return g + update
+
+
+class PromptRetargeting(nn.Module):
+    """The object embedding looks at the prompts and the first mask again (section 3.2.2)."""
+
+    def __init__(self, config: RefinerConfig) -> None:
+        super().__init__()
+        width = config.hidden_dim
+        self.config = config
+        self.augment = ReceptiveFieldBlock(width)
+        self.encode_map = nn.Sequential(
+            nn.Conv2d(3, 16, 2, stride=2),
+            LayerNorm2d(16),
+            nn.GELU(),
+            nn.Conv2d(16, 64, 2, stride=2),
+            LayerNorm2d(64),
+            nn.GELU(),
+            nn.Conv2d(64, width, 1),
+        )
+        self.retarget = TwoWayAttentionBlock(width, config.heads, config.mlp_dim)
+
+    def forward(self, decoded: BaseOutput, points: PointPrompts | None, image_pe: Tensor) -> Tensor:
+        """Return E' (N, C, h, h)."""
+        prompt_map = torch.cat([self._clicks(decoded, points), decoded.best.sigmoid()], dim=1)
+        embedding = self.augment(decoded.embedding) + self.encode_map(prompt_map)  # E_ap
+        _, keys = self.retarget(
+            queries=decoded.tokens,
+            keys=_tokens(embedding),
+            query_pe=decoded.tokens,
+            key_pe=_tokens(image_pe),
+        )
+        output: Tensor = keys.transpose(1, 2).reshape_as(embedding)
+        return output
+
+    def _clicks(self, decoded: BaseOutput, points: PointPrompts | None) -> Tensor:
+        """Draw positive and negative clicks, (N, 2, S/4, S/4); boxes act through the tokens."""
+        if points is None:
+            return torch.zeros_like(decoded.best).repeat(1, 2, 1, 1)
+        size = decoded.best.shape[-1]
+        maps = click_maps(points, size, 4 * size, self.config.disc_radius)
+        return maps[:, :2].to(decoded.best.dtype)
+
+
+class ReceptiveFieldBlock(nn.Module):
+    """Three branches 1x1, 1xn, nx1 with n = 3, 5, 7 beside a shortcut; starts as the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inner = width // 4
+        self.branches = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, inner, 1),
+                nn.GELU(),
+                nn.Conv2d(inner, inner, (1, n), padding=(0, n // 2)),
+                nn.Conv2d(inner, inner, (n, 1), padding=(n // 2, 0)),
+                nn.GELU(),
+            )
+            for n in (3, 5, 7)
+        )
+        self.fuse = nn.Conv2d(3 * inner, width, 1)
+        self.shortcut = nn.Conv2d(width, width, 1)
+        _zero(self.fuse)
+        _zero(self.shortcut)
+        nn.init.dirac_(self.shortcut.weight)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Return E_a from E, both (N, C, h, h)."""
+        branches = torch.cat([branch(embedding) for branch in self.branches], dim=1)
+        output: Tensor = self.fuse(branches) + self.shortcut(embedding)
+        return output
+
+
+class MaskRefinement(nn.Module):
+    """A UNet-like decoder from E' up to the picture's own pixels (section 3.2.3)."""
+
+    def __init__(self, config: RefinerConfig) -> None:
+        super().__init__()
+        w1, w2, w3, w4, w5 = config.widths
+        width = config.hidden_dim
+        self.projections = nn.ModuleList(nn.Conv2d(width, out, 1) for out in (w1, w2, w3))
+        self.stages = nn.ModuleList(
+            (_block(width + w1, w1), _block(w1 + w2, w2), _block(w2 + w3, w3))
+        )
+        self.heads = nn.ModuleList(nn.Conv2d(channels, 1, 1) for channels in (w1, w2, w3))
+        self.grow = nn.Sequential(
+            nn.ConvTranspose2d(w3, w4, 2, stride=2),
+            LayerNorm2d(w4),
+            nn.GELU(),
+            nn.ConvTranspose2d(w4, w5, 2, stride=2),
+        )
+        self.low_level = nn.Sequential(
+            nn.Conv2d(3, w5, 3, padding=1),
+            LayerNorm2d(w5),
+            nn.GELU(),
+            nn.Conv2d(w5, w5, 3, padding=1),
+        )
+        self.output = nn.Sequential(nn.GELU(), nn.Conv2d(w5, 1, 3, padding=1))
+        _zero(self.output[1])
+
+    def project(self, fpn: Fpn) -> tuple[Tensor, Tensor, Tensor]:
+        """Project s2, s1, s0 to the widths of D1, D2, D3."""
+        s2, s1, s0 = (
+            project(level) for project, level in zip(self.projections, fpn[::-1], strict=True)
+        )
+        return s2, s1, s0
+
+    def forward(
+        self, embedding: Tensor, prepared: RefinerFeatures, index: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Return logits (N, 1, S, S), zero at first, and those of D1, D2, D3."""
+        x, heads = embedding, []
+        for stage, head, level in zip(self.stages, self.heads, prepared.levels, strict=True):
+            if x.shape[-1] != level.shape[-1]:
+                x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = stage(torch.cat([x, level[index]], dim=1))  # D1 at S/16, D2 at S/8, D3 at S/4
+            heads.append(head(x))
+        full = self.grow(x) + prepared.low_level[index]  # (N, w5, S, S)
+        return self.output(full), (heads[0], heads[1], heads[2])
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), LayerNorm2d(outputs), nn.GELU())
+
+
+def _tokens(image: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, h·w, C)."""
+    return image.flatten(2).transpose(1, 2)
+
+
+def _zero(conv: nn.Module) -> None:
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
