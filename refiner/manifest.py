@@ -1,0 +1,199 @@
+"""Reads a data folder: `manifest.jsonl`, the photos and label maps it names, the objects in them.
+
+A manifest has a line a label map or video sequence; its paths are relative to its own folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from refiner.types import BoolArray, ImageArray, InputError
+
+INSTANCE_KINDS = ("object", "human", "matting")
+REGION_KINDS = ("regions", "clothing", "street")
+VIDEO_KIND = "video"
+KINDS = (*INSTANCE_KINDS, *REGION_KINDS, VIDEO_KIND)
+MIN_REGION_SHARE = 0.002
+
+LabelMap = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a manifest.
+
+    `image` and `mask` are a photo and its label map, or for `kind` video the two folders of
+    numbered frames. `source` is the short name of the data set: the folder under `images/` or
+    `videos/`. `group` joins near-duplicates; `size_hw` is (height, width) in pixels; `frames` the
+    number of frames of a video, None for a photo.
+    """
+
+    id: str
+    image: Path
+    mask: Path
+    kind: str
+    source: str
+    split: str
+    group: str
+    size_hw: tuple[int, int]
+    frames: int | None = None
+
+
+def read_manifest(path: str | Path, split: str | None = None) -> tuple[Row, ...]:
+    """Read the rows of a manifest in its order, those of one `split` if given.
+
+    Raises:
+        InputError: the file is missing, a line is not what a manifest holds (the message names
+            the line), two rows share an id, or the manifest has no row of `split`.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Cannot read the manifest {path}: {_reason(error)}.") from error
+    rows: dict[str, Row] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        row = _parse_row(line, path.parent, f"{path}, line {number}")
+        if row.id in rows:
+            raise InputError(f"{path}, line {number}: the id {row.id!r} is used twice.")
+        rows[row.id] = row
+    if not rows:
+        raise InputError(f"The manifest {path} has no rows.")
+    if split is None:
+        return tuple(rows.values())
+    known = sorted({row.split for row in rows.values()})
+    if split not in known:
+        raise InputError(f"{path} has no split {split!r}; choose one of: {', '.join(known)}.")
+    return tuple(row for row in rows.values() if row.split == split)
+
+
+def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
+    """Read a photo, uint8 RGB (height, width, 3), and its label map, uint8 (height, width).
+
+    Raises:
+        InputError: the row is a video, or a file is missing, unreadable or not of `row.size_hw`.
+    """
+    if row.kind == VIDEO_KIND:
+        raise InputError(f"{row.id} is a video; expected a photo with a label map.")
+    image = np.array(ImageOps.exif_transpose(_open(row.image, "photo")).convert("RGB"))
+    labels = _open(row.mask, "label map")
+    if labels.mode not in ("1", "L", "P"):
+        raise InputError(
+            f"The label map {row.mask} must have one 8-bit channel, got mode {labels.mode}."
+        )
+    ids = np.array(labels, dtype=np.uint8)
+    for name, file, shape in (
+        ("photo", row.image, image.shape[:2]),
+        ("label map", row.mask, ids.shape),
+    ):
+        if shape != row.size_hw:
+            raise InputError(
+                f"The {name} {file} is {shape[1]} x {shape[0]}, the manifest says "
+                f"{row.size_hw[1]} x {row.size_hw[0]} for {row.id}; correct one of them."
+            )
+    return image, ids
+
+
+def object_ids(labels: LabelMap, kind: str) -> list[int]:
+    """List the ids of a label map (height, width) that are objects, ascending; 0 never is one.
+
+    Of a map of regions, clothing or street classes, ids below 0.2 % of the picture are left out.
+
+    Raises:
+        InputError: `kind` is unknown.
+    """
+    if kind not in KINDS:
+        raise InputError(f"Unknown kind {kind!r}; expected one of: {', '.join(KINDS)}.")
+    areas = np.bincount(labels.ravel(), minlength=1)
+    least = MIN_REGION_SHARE * labels.size if kind in REGION_KINDS else 1
+    return [int(label) for label in np.flatnonzero(areas >= least) if label != 0]
+
+
+def object_masks(labels: LabelMap, kind: str) -> list[BoolArray]:
+    """Return the mask of each of `object_ids`, bool (height, width), in the same order.
+
+    Raises:
+        InputError: `kind` is unknown.
+    """
+    return [labels == label for label in object_ids(labels, kind)]
+
+
+def _parse_row(line: str, root: Path, where: str) -> Row:
+    """Turn one line into a row; `where` names it in messages."""
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: not valid JSON ({error.msg}).") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: expected a JSON object, got {type(value).__name__}.")
+    _require(value, ("id", "image", "mask", "kind", "split"), str, where)
+    _require(value, ("w", "h"), int, where)
+    kind = value["kind"]
+    if kind not in KINDS:
+        raise InputError(f"{where}: unknown kind {kind!r}; expected one of: {', '.join(KINDS)}.")
+    if kind == VIDEO_KIND:
+        _require(value, ("frames",), int, where)
+    return Row(
+        id=value["id"],
+        image=_inside(root, value["image"], where),
+        mask=_inside(root, value["mask"], where),
+        kind=kind,
+        source=_source(value),
+        split=value["split"],
+        group=str(value.get("group", value["id"])),
+        size_hw=(value["h"], value["w"]),
+        frames=value["frames"] if kind == VIDEO_KIND else None,
+    )
+
+
+def _require(value: dict[str, Any], keys: Iterable[str], kind: type, where: str) -> None:
+    """Raise InputError unless every key is there: text that is not empty, or a number above 0."""
+    expected = "text" if kind is str else "a whole number above 0"
+    for key in keys:
+        if key not in value:
+            raise InputError(f"{where}: the key {key!r} is missing; expected {expected}.")
+        got = value[key]
+        if type(got) is not kind or not got or (isinstance(got, int) and got < 0):
+            raise InputError(f"{where}: {key!r} must be {expected}, got {got!r}.")
+
+
+def _inside(root: Path, relative: str, where: str) -> Path:
+    """Join a manifest's path to its folder, refusing one that leaves it."""
+    normal = os.path.normpath(relative)
+    if os.path.isabs(normal) or normal.split(os.sep)[0] == "..":
+        raise InputError(
+            f"{where}: the path {relative!r} leaves the manifest's folder; "
+            "give one relative to it and below it."
+        )
+    return root / normal
+
+
+def _source(value: dict[str, Any]) -> str:
+    """Return the folder under images/ or videos/; a flat path takes the line's own `source`."""
+    parts = PurePosixPath(value["image"]).parts
+    return parts[1] if len(parts) > 2 else str(value.get("source", "unnamed"))
+
+
+def _open(path: Path, name: str) -> Image.Image:
+    try:
+        image: Image.Image = Image.open(path)
+        with image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"Cannot read the {name} {path}: {_reason(error)}.") from error
+    return image
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,346 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from refiner.evaluation.command import EvaluateOptions, run
+from refiner.evaluation.image import evaluate_images, mask_of, parse_models
+from refiner.evaluation.prompts import (
+    PromptSpec,
+    parse_prompt_specs,
+    sample_prompts,
+    stable_seed,
+)
+from refiner.manifest import read_manifest
+from refiner.types import (
+    Box,
+    Click,
+    ImageResult,
+    InputError,
+    Mask,
+    MaskPair,
+    ModelInfo,
+    Prompts,
+    Timings,
+)
+
+
+class LabelSegmenter:
+    """Reads the labels from the red channel; each answer's size follows from the prompt.
+
+    `refined` is the object prompted for. `base` is its part up to the first click's row, or
+    with a box its upper half.
+    """
+
+    def __init__(self, name="fake"):
+        self.info = ModelInfo(name, "cpu", "none", "none", {"seed": 1})
+        self.calls = []
+
+    def prepare(self, image):
+        raise AssertionError("not needed")
+
+    def segment(self, image, objects, *, logits=False):
+        self.calls.append(tuple(objects))
+        pairs = tuple(self.pair(image[..., 0], prompts) for prompts in objects)
+        return ImageResult(pairs, Timings(0, 0, 0, 0))
+
+    def pair(self, labels, prompts):
+        if prompts.box is None:
+            x, y = prompts.clicks[0].x, prompts.clicks[0].y
+            last = int(y)
+        else:
+            x = (prompts.box.x0 + prompts.box.x1) / 2
+            y = (prompts.box.y0 + prompts.box.y1) / 2
+            last = int(y) - 1
+        whole = labels == labels[int(y), int(x)]
+        part = whole.copy()
+        part[last + 1 :] = False
+        return MaskPair(Mask(part, 0.5), Mask(whole, 0.5))
+
+
+def save(folder, name, kind, labels, source, split="val"):
+    """Add a photo whose red channel is its label map, and its line of the manifest."""
+    for place, array in (
+        ("images", np.repeat(labels[..., None], 3, axis=2)),
+        ("masks", labels),
+    ):
+        path = folder / place / source / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(path)
+    value = {
+        "id": f"{source}_{name}",
+        "image": f"images/{source}/{name}.png",
+        "mask": f"masks/{source}/{name}.png",
+        "kind": kind,
+        "source": "somewhere",
+        "split": split,
+        "h": labels.shape[0],
+        "w": labels.shape[1],
+    }
+    with (folder / "manifest.jsonl").open("a") as file:
+        file.write(json.dumps(value) + "\n")
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Two photos of objects (one object; two), one of regions (one of two large enough)."""
+    one = np.zeros((20, 30), np.uint8)
+    one[4:14, 5:15] = 1
+    two = np.zeros((20, 30), np.uint8)
+    two[2:8, 2:8] = 1
+    two[10:18, 12:20] = 2
+    regions = np.full((40, 40), 3, np.uint8)  # 1600 pixels: a region has at least 4
+    regions[0, :3] = 4
+    save(tmp_path, "a", "object", one, "ecssd")
+    save(tmp_path, "b", "human", two, "humanseg")
+    save(tmp_path, "c", "regions", regions, "bsds")
+    save(tmp_path, "d", "object", one, "ecssd", split="train")
+    with (tmp_path / "manifest.jsonl").open("a") as file:
+        file.write(
+            '{"id": "v", "image": "videos/x/y/frames", "mask": "videos/x/y/masks", '
+            '"kind": "video", "split": "val", "w": 4, "h": 4, "frames": 2}\n'
+        )
+    return tmp_path / "manifest.jsonl"
+
+
+def evaluate(manifest, prompts, segmenter=None, models=("sam2", "sam2refiner"), **options):
+    rows = evaluate_images(
+        segmenter or LabelSegmenter(),
+        read_manifest(manifest, "val"),
+        parse_prompt_specs(prompts),
+        models,
+        options.pop("seeds", (0, 1)),
+        progress=False,
+        **options,
+    )
+    return {(row["source"], row["prompts"], row["model"]): row for row in rows}
+
+
+# evaluate_images
+
+
+def test_scores_average_over_objects_then_photos(manifest):
+    rows = evaluate(manifest, "box")
+    # The base keeps the upper half of each object, the refiner all of it.
+    for source, n, objects in (
+        ("all", 3, 4),
+        ("objects", 2, 3),
+        ("regions+clothing", 1, 1),
+        ("ecssd", 1, 1),
+        ("humanseg", 1, 2),
+        ("bsds", 1, 1),
+    ):
+        refined = rows[source, "box", "sam2refiner"]
+        assert (refined["n"], refined["objects"]) == (n, objects)
+        assert (refined["miou"], refined["mbiou"], refined["mbiou_strict"]) == (1, 1, 1)
+        assert (refined["seeds"], refined["miou_sd"]) == (1, 0)
+    assert rows["ecssd", "box", "sam2"]["miou"] == pytest.approx(50 / 100)
+    # 40 x 40 less the three small pixels of the top row: rows 0 to 19 of 40 remain.
+    region = (20 * 40 - 3) / (1600 - 3)
+    assert rows["bsds", "box", "sam2"]["miou"] == pytest.approx(region)
+    assert rows["objects", "box", "sam2"]["miou"] == pytest.approx(0.5)
+    assert rows["all", "box", "sam2"]["miou"] == pytest.approx((0.5 + 0.5 + region) / 3)
+    # Rims one pixel wide: the 10 x 5 half's has 26 pixels, the square's 36; they share its top
+    # row and both sides' next four rows.
+    assert rows["ecssd", "box", "sam2"]["mbiou"] == pytest.approx(18 / (26 + 36 - 18))
+    assert len(rows) == 6 * 2
+
+
+def test_points_average_over_seeds_with_the_deviation_of_a_sample(manifest):
+    rows = evaluate(manifest, "points:1", seeds=(3, 4, 5))
+    square = np.zeros((20, 30), bool)
+    square[4:14, 5:15] = True
+    per_seed = []
+    for seed in (3, 4, 5):
+        spec = PromptSpec("points:1", 1)
+        (click,) = sample_prompts(spec, square, stable_seed(seed, "ecssd_a", 1)).clicks
+        per_seed.append((click.y - 0.5 - 4 + 1) / 10)  # rows of the square up to the click's
+    row = rows["ecssd", "points:1", "sam2"]
+    assert len(set(per_seed)) > 1
+    assert row["miou"] == pytest.approx(sum(per_seed) / 3)
+    mean = sum(per_seed) / 3
+    assert row["miou_sd"] == pytest.approx((sum((x - mean) ** 2 for x in per_seed) / 2) ** 0.5)
+    assert row["seeds"] == 3
+    assert rows["ecssd", "points:1", "sam2refiner"]["miou_sd"] == 0
+
+
+def test_noc_clicks_each_model_where_it_errs_itself(manifest):
+    rows = evaluate(manifest, "noc")
+    refined = rows["all", "noc", "sam2refiner"]
+    assert (refined["noc85"], refined["noc90"], refined["nof90"]) == (1, 1, 0)
+    assert refined["iou_per_click"] == [1.0] * 20
+    # The fake's base ends at the first click's row, the square's middle, whatever follows.
+    base = rows["ecssd", "noc", "sam2"]
+    assert (base["noc85"], base["noc90"], base["nof90"]) == (20, 20, 1)
+    assert base["iou_per_click"] == pytest.approx([0.5] * 20)
+    assert (rows["all", "noc", "sam2"]["nof90"], rows["all", "noc", "sam2"]["objects"]) == (4, 4)
+
+
+def test_many_objects_are_asked_for_a_few_a_call(tmp_path):
+    labels = np.zeros((8, 80), np.uint8)
+    labels[:, ::2] = np.arange(1, 41)
+    save(tmp_path, "a", "object", labels, "butterfly")
+    segmenter = LabelSegmenter()
+    rows = evaluate(tmp_path / "manifest.jsonl", "box", segmenter)
+    assert [len(call) for call in segmenter.calls] == [32, 8]
+    assert rows["all", "box", "sam2refiner"]["objects"] == 40
+
+
+def test_a_photo_without_objects_does_not_count(tmp_path, manifest):
+    save(tmp_path, "e", "object", np.zeros((4, 4), np.uint8), "ecssd")
+    rows = evaluate(manifest, "box,points:2,noc")
+    assert rows["ecssd", "box", "sam2"]["n"] == 1
+
+
+def test_one_model_alone_and_box_once(manifest):
+    segmenter = LabelSegmenter()
+    rows = evaluate(manifest, "box,points:1", segmenter, models=("sam2",), seeds=(0, 1, 2))
+    assert {key[2] for key in rows} == {"sam2"}
+    assert sum(call[0].box is not None for call in segmenter.calls) == 3
+    assert sum(call[0].box is None for call in segmenter.calls) == 9
+
+
+def test_models_are_named_and_unknown_ones_refused(manifest):
+    pair = LabelSegmenter().pair(np.ones((4, 4), np.uint8), Prompts(clicks=(Click(1, 1),)))
+    assert mask_of(pair, "sam2") is pair.base
+    assert mask_of(pair, "sam2refiner") is pair.refined
+    with pytest.raises(InputError, match="'sam3'; expected one of: sam2, sam2refiner"):
+        mask_of(pair, "sam3")
+    assert parse_models("sam2refiner, sam2,sam2") == ("sam2refiner", "sam2")
+    with pytest.raises(InputError, match="Unknown model 'x'"):
+        evaluate(manifest, "box", models=("x",))
+    with pytest.raises(InputError, match="Expected photos and seeds"):
+        evaluate(manifest, "box", seeds=())
+
+
+def test_progress_goes_to_stderr_with_the_time_left(manifest, capsys):
+    rows = read_manifest(manifest, "val")
+    evaluate_images(LabelSegmenter(), rows, parse_prompt_specs("box"), ("sam2",), (0,))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "3/3" in err
+
+
+# resume
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_stopped(tmp_path, manifest):
+    resume = tmp_path / "out" / "resume.jsonl"
+
+    class Failing(LabelSegmenter):
+        def segment(self, image, objects, **options):
+            if image.shape[0] == 40:  # the third photo
+                raise Interrupted
+            return super().segment(image, objects, **options)
+
+    prompts = "box,points:1,noc"
+    with pytest.raises(Interrupted):
+        evaluate(manifest, prompts, Failing(), resume=resume)
+    with resume.open("a") as file:
+        file.write('{"id": "bsds_c", "obj')  # cut off in the middle of a line
+    second = LabelSegmenter()
+    resumed = evaluate(manifest, prompts, second, resume=resume)
+    assert resumed == evaluate(manifest, prompts)
+    assert {call[0].box for call in second.calls if call[0].box} == {Box(0, 0, 40, 40)}
+    third = LabelSegmenter()
+    assert evaluate(manifest, prompts, third, resume=resume) == resumed
+    assert third.calls == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompts": "box,points:1"},
+        {"models": ("sam2",)},
+        {"seeds": (0, 2)},
+        {"segmenter": LabelSegmenter("other")},
+    ],
+)
+def test_a_resume_file_of_another_evaluation_is_refused_and_kept(tmp_path, manifest, change):
+    resume = tmp_path / "resume.jsonl"
+    evaluate(manifest, "box", resume=resume)
+    before = resume.read_text()
+    with pytest.raises(InputError, match="belongs to another evaluation; delete it"):
+        evaluate(manifest, **({"prompts": "box", "resume": resume} | change))
+    assert resume.read_text() == before
+    resume.write_text("my notes")
+    with pytest.raises(InputError, match="belongs to another evaluation"):
+        evaluate(manifest, "box", resume=resume)
+    assert resume.read_text() == "my notes"
+
+
+# the command
+
+
+def test_the_document_says_what_was_measured_with_what(tmp_path, manifest):
+    out = tmp_path / "results" / "fake.json"
+    options = EvaluateOptions(
+        manifest, prompts="box", seeds=2, json=out, command="evaluate it", progress=False
+    )
+    document = run(LabelSegmenter(), options)
+    assert json.loads(out.read_text()) == document
+    assert [file.name for file in out.parent.iterdir()] == ["fake.json"]
+    config = document["config"]
+    assert config["command"] == "evaluate it"
+    assert len(config["manifest_sha256"]) == 64
+    assert (config["split"], config["prompts"], config["seeds"]) == ("val", ["box"], [0, 1])
+    assert (config["rows"], config["models"]) == (3, ["sam2", "sam2refiner"])
+    assert config["segmenter"]["details"] == {"seed": 1}
+    assert set(document["versions"]) == {"python", "torch", "sam2", "timm", "numpy", "opencv"}
+    assert document["versions"]["numpy"] == np.__version__
+
+
+def test_rows_are_kept_by_source_and_limit(manifest):
+    def rows(**options):
+        options = EvaluateOptions(manifest, prompts="box", seeds=1, progress=False, **options)
+        return run(LabelSegmenter(), options)["rows"]
+
+    assert {row["source"] for row in rows(source="bsds")} == {"all", "regions+clothing", "bsds"}
+    assert {row["source"] for row in rows(limit=1)} == {"all", "objects", "ecssd"}
+    assert rows(limit=9)[0]["n"] == 3
+    assert rows(split=None, source="ecssd")[0]["n"] == 2
+
+
+def test_a_limit_spreads_over_the_manifest(tmp_path):
+    square = np.pad(np.ones((4, 4), np.uint8), 2)
+    for source in ("one", "two", "three"):
+        for name in "abcd":
+            save(tmp_path, name, "object", square, source)
+    options = EvaluateOptions(tmp_path / "manifest.jsonl", prompts="box", limit=3, progress=False)
+    rows = run(LabelSegmenter(), options)["rows"]
+    assert {
+        row["source"]: row["n"] for row in rows if row["source"] in ("one", "two", "three")
+    } == {
+        "one": 1,
+        "two": 1,
+        "three": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": 0}, "--seeds must be at least 1, got 0"),
+        ({"limit": 0}, "--limit must be at least 1, got 0"),
+        ({"source": "dis"}, "no photos of source 'dis' .* one of: bsds, ecssd, humanseg"),
+        ({"split": "test"}, "no split 'test'"),
+        ({"prompts": "lasso"}, "Unknown prompts 'lasso'"),
+        ({"models": "sam3"}, "Unknown model 'sam3'"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(manifest, change, message):
+    with pytest.raises(InputError, match=message):
+        run(LabelSegmenter(), EvaluateOptions(manifest, progress=False, **change))
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path, manifest):
+    segmenter = LabelSegmenter()
+    for place in (tmp_path, manifest / "out.json"):
+        with pytest.raises(InputError, match="Cannot write"):
+            run(segmenter, EvaluateOptions(manifest, json=place, progress=False))
+    assert segmenter.calls == []
