@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES, build_sam2
 from sam2.modeling.sam.transformer import Attention, TwoWayAttentionBlock
 from sam2.modeling.sam2_base import SAM2Base
-from sam2.modeling.sam2_utils import LayerNorm2d, sample_box_points
+from sam2.modeling.sam2_utils import MLP, LayerNorm2d, sample_box_points
 from sam2.modeling.sam2_utils import sample_random_points_from_errors as sample_error_points
 from sam2.sam2_image_predictor import SAM2ImagePredictor
-from torch import Tensor
+from torch import Tensor, nn
 
 from refiner.config import OFFICIAL
 from refiner.lite import build_lite, set_image_size
@@ -28,6 +29,7 @@ from refiner.maps import PointPrompts, click_maps, mask_to_logits, normalise
 from refiner.types import InputError
 
 __all__ = [
+    "MLP",
     "Attention",
     "BaseFeatures",
     "BaseOutput",
@@ -81,6 +83,7 @@ class BaseOutput:
         object_score: logits (N, 1) that the object is present.
         tokens: (N, T, C) all output tokens of the transformer, prompt tokens included.
         embedding: E, the object embedding, (N, C, S/16, S/16).
+        upscaled: the map the masks are read from, (N, C/8, S/4, S/4).
     """
 
     masks: Tensor
@@ -90,6 +93,7 @@ class BaseOutput:
     object_score: Tensor
     tokens: Tensor
     embedding: Tensor
+    upscaled: Tensor
 
 
 def encode(base: SAM2Base, images: Tensor) -> tuple[BaseFeatures, Fpn]:
@@ -117,12 +121,10 @@ def encode_coarse(base: SAM2Base, images: Tensor) -> Tensor:
 
 
 @contextmanager
-def _transformer_output(base: SAM2Base) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """Collect what the mask decoder's two-way transformer returns: tokens and image embedding."""
-    seen: list[tuple[Tensor, Tensor]] = []
-    handle = base.sam_mask_decoder.transformer.register_forward_hook(
-        lambda module, args, output: seen.append(output)
-    )
+def _outputs_of(module: nn.Module) -> Iterator[list[Any]]:
+    """Collect what a part of the base returns, so that nothing of sam2 has to be copied."""
+    seen: list[Any] = []
+    handle = module.register_forward_hook(lambda module, args, output: seen.append(output))
     try:
         yield seen
     finally:
@@ -136,6 +138,7 @@ def decode(
     points: PointPrompts | None,
     mask_logits: Tensor | None = None,
     g: Tensor | None = None,
+    extra_tokens: Tensor | None = None,
 ) -> BaseOutput:
     """Run prompt encoder and mask decoder on N objects.
 
@@ -148,6 +151,7 @@ def decode(
         points: sparse prompts, or None if there are only masks.
         mask_logits: (N, 1, S/4, S/4) mask prompts.
         g: replaces the global feature, (B, C, S/16, S/16).
+        extra_tokens: (T, C) tokens that go through the transformer after the prompt tokens.
     """
     image_embeddings = (features.g if g is None else g)[index]  # (N, C, S/16, S/16)
     inputs = None if points is None else {"point_labels": points.labels}
@@ -157,8 +161,11 @@ def decode(
         boxes=None,
         masks=mask_logits,
     )
-    with _transformer_output(base) as seen:
-        masks, ious, _, object_score = base.sam_mask_decoder(
+    if extra_tokens is not None:
+        sparse = torch.cat([sparse, extra_tokens.expand(len(index), -1, -1)], dim=1)
+    decoder = base.sam_mask_decoder
+    with _outputs_of(decoder.transformer) as seen, _outputs_of(decoder.output_upscaling[-1]) as up:
+        masks, ious, _, object_score = decoder(
             image_embeddings=image_embeddings,
             image_pe=base.sam_prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
@@ -178,6 +185,7 @@ def decode(
         object_score=object_score,
         tokens=tokens,
         embedding=embedding.transpose(1, 2).reshape_as(image_embeddings),
+        upscaled=up[0],
     )
 
 

@@ -29,7 +29,9 @@ def measure(segmenter: ImageSegmenter) -> dict[str, float]:
     """
     predictor = reference_predictor(segmenter.base)
     pictures = [_picture(seed) for seed in range(REPEATS)]
-    prompts = [Prompts((Click(480, 360), Click(300.0 + seed, 200, False))) for seed in range(REPEATS)]
+    prompts = [
+        Prompts((Click(480, 360), Click(300.0 + seed, 200, False))) for seed in range(REPEATS)
+    ]
     segmenter.segment(_picture(REPEATS), prompts[:1])
     predictor.set_image(_picture(REPEATS))
     times: dict[str, list[float]] = {}

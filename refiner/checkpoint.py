@@ -19,11 +19,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from refiner.backbone import SAM2Base, build_lite
-from refiner.config import LITE, LiteConfig, RefinerConfig
+from refiner.config import LITE, HQConfig, LiteConfig, RefinerConfig
+from refiner.hq import HQSAM2
 from refiner.model import SAM2Refiner
 from refiner.types import InputError
 
-REFINER = "sam2refiner"
+Refiner = SAM2Refiner | HQSAM2
+"""What can stand on a frozen base: our model, or the baseline it is compared with."""
+REFINER, HQ = "sam2refiner", "hq-sam2"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Header:
     """What a checkpoint says of itself.
 
     Attributes:
-        kind: `sam2-lite` or `sam2refiner`.
+        kind: `sam2-lite`, `sam2refiner` or `hq-sam2`.
         config: the fields of the model's configuration.
         trained: how: steps, minutes, data; shown to the user.
         base_id: for a refiner, `state_id` of its base; else empty.
@@ -60,9 +63,10 @@ def save_base(path: Path, base: SAM2Base, config: LiteConfig, trained: dict[str,
     _save(path, base, Header(LITE, dataclasses.asdict(config), trained))
 
 
-def save_refiner(path: Path, refiner: SAM2Refiner, base_id: str, trained: dict[str, Any]) -> None:
-    """Write a SAM2Refiner for the base `base_id`."""
-    _save(path, refiner, Header(REFINER, dataclasses.asdict(refiner.config), trained, base_id))
+def save_refiner(path: Path, refiner: Refiner, base_id: str, trained: dict[str, Any]) -> None:
+    """Write a refiner for the base `base_id`."""
+    kind = HQ if isinstance(refiner, HQSAM2) else REFINER
+    _save(path, refiner, Header(kind, dataclasses.asdict(refiner.config), trained, base_id))
 
 
 def load_base(path: Path) -> tuple[SAM2Base, Header]:
@@ -71,7 +75,7 @@ def load_base(path: Path) -> tuple[SAM2Base, Header]:
     Raises:
         InputError: the file is missing, damaged or not a complete sam2-lite.
     """
-    header, tensors = _read(path, LITE)
+    header, tensors = _read(path, (LITE,))
     try:
         base = build_lite(LiteConfig(**header.config))
     except (TypeError, ValueError) as error:
@@ -80,13 +84,13 @@ def load_base(path: Path) -> tuple[SAM2Base, Header]:
     return base.eval(), header
 
 
-def load_refiner(path: Path, base: SAM2Base) -> tuple[SAM2Refiner, Header]:
-    """Read a SAM2Refiner and check that it was trained on this very base.
+def load_refiner(path: Path, base: SAM2Base) -> tuple[Refiner, Header]:
+    """Read a SAM2Refiner or an HQ-SAM2 and check that it was trained on this very base.
 
     Raises:
         InputError: the file is missing, damaged, incomplete, or belongs to another base.
     """
-    header, tensors = _read(path, REFINER)
+    header, tensors = _read(path, (REFINER, HQ))
     own = state_id(base)
     if header.base_id != own:
         raise InputError(
@@ -94,11 +98,16 @@ def load_refiner(path: Path, base: SAM2Base) -> tuple[SAM2Refiner, Header]:
             f"{own}. Load the base it was trained on, or train a refiner for this one."
         )
     try:
-        refiner = SAM2Refiner(RefinerConfig(**header.config))
+        refiner = build_refiner(header.kind, header.config)
     except (TypeError, ValueError) as error:
         raise InputError(f"The settings inside {path} cannot be used: {error}.") from error
     _fill(refiner, tensors, path)
     return refiner.eval(), header
+
+
+def build_refiner(kind: str, config: dict[str, Any]) -> Refiner:
+    """Build a `sam2refiner` or `hq-sam2` with fresh weights."""
+    return HQSAM2(HQConfig(**config)) if kind == HQ else SAM2Refiner(RefinerConfig(**config))
 
 
 def _save(path: Path, module: nn.Module, header: Header) -> None:
@@ -112,7 +121,7 @@ def _save(path: Path, module: nn.Module, header: Header) -> None:
     temporary.replace(path)
 
 
-def _read(path: Path, kind: str) -> tuple[Header, dict[str, Tensor]]:
+def _read(path: Path, kinds: tuple[str, ...]) -> tuple[Header, dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:
             header = Header(**json.loads((file.metadata() or {})["header"]))
@@ -122,10 +131,10 @@ def _read(path: Path, kind: str) -> tuple[Header, dict[str, Tensor]]:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is not a checkpoint of this project ({type(error).__name__}); expected a "
-            f"complete .safetensors file of kind {kind}."
+            f"complete .safetensors file of kind {' or '.join(kinds)}."
         ) from error
-    if header.kind != kind:
-        raise InputError(f"{path} holds a {header.kind}, expected a {kind}.")
+    if header.kind not in kinds:
+        raise InputError(f"{path} holds a {header.kind}, expected a {' or '.join(kinds)}.")
     return header, tensors
 
 

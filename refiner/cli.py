@@ -84,8 +84,10 @@ def build_parser() -> Parser:
     report.add_argument("--check", action="store_true", help="only say whether they match")
     report.set_defaults(run=run_report)
 
-    train = verbs.add_parser("train", help="train the embedded base or a refiner")
-    train.add_argument("what", choices=("base", "refiner"))
+    train = verbs.add_parser(
+        "train", help="train the embedded base, a refiner or the HQ-SAM2 baseline"
+    )
+    train.add_argument("what", choices=("base", "refiner", "hq"))
     train.add_argument("--manifest", type=Path, required=True)
     train.add_argument("--out", type=Path, required=True, metavar="DIR")
     train.add_argument("--resume", action="store_true")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 OFFICIAL = {
     "sam2.1-tiny": "facebook/sam2.1-hiera-tiny",
@@ -38,6 +37,16 @@ class LiteConfig:
 
 
 @dataclass(frozen=True)
+class HQConfig:
+    """The HQ-SAM2 baseline; C and S come from the base model."""
+
+    hidden_dim: int
+    """C of the base model."""
+    image_size: int
+    """S of the base model."""
+
+
+@dataclass(frozen=True)
 class RefinerConfig:
     """SAM2Refiner's three modules; C and S come from the base model."""
 
@@ -53,5 +62,3 @@ class RefinerConfig:
     """Hidden width of the token MLP in prompt retargeting."""
     disc_radius: int = 3
     """Radius of a click in the dense prompt map, in pixels at S/4."""
-    quarters: Literal["source", "resized"] = "source"
-    """Cut the quarters from the picture's own pixels or from its S x S version."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from torch import Tensor
 
 from refiner.backbone import BaseFeatures
-from refiner.model import RefinerFeatures
 
 CACHE_BYTES = 512 * 2**20
 """What the embeddings of recent pictures may take; the newest is always kept."""
@@ -18,13 +21,24 @@ class Embedding:
     """One picture, ready for prompts."""
 
     base: BaseFeatures
-    refined: RefinerFeatures
+    refined: Any
 
     @property
     def nbytes(self) -> int:
         """Memory of all its tensors."""
-        tensors = [*self.base.high_res, self.base.g, self.refined.g, self.refined.low_level]
-        return sum(tensor.nbytes for tensor in (*tensors, *self.refined.levels))
+        return sum(tensor.nbytes for tensor in _tensors((self.base, self.refined)))
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors of nested tuples and records."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _tensors(part)
+    else:
+        for item in fields(value):
+            yield from _tensors(getattr(value, item.name))
 
 
 class EmbeddingCache:

@@ -24,10 +24,10 @@ from refiner.backbone import (
     mask_to_logits,
     normalise,
 )
-from refiner.checkpoint import Header, load_base, load_refiner
+from refiner.checkpoint import Header, Refiner, load_base, load_refiner
 from refiner.config import BACKBONES, LITE
 from refiner.embedding import Embedding, EmbeddingCache
-from refiner.model import SAM2Refiner, local_features
+from refiner.model import local_features
 from refiner.types import (
     MAX_OBJECTS,
     ImageArray,
@@ -69,7 +69,7 @@ class ImageSegmenter:
     """Both models on one device, sharing one encoder pass a picture; a `types.Segmenter`."""
 
     def __init__(
-        self, base: SAM2Base, refiner: SAM2Refiner, info: ModelInfo, device: torch.device
+        self, base: SAM2Base, refiner: Refiner, info: ModelInfo, device: torch.device
     ) -> None:
         self.base = base.to(device).eval().requires_grad_(False)
         self.refiner = refiner.to(device).eval().requires_grad_(False)
@@ -132,13 +132,15 @@ class ImageSegmenter:
             picture = normalise(_resize(pixels, size))
             features, fpn = encode(self.base, picture)
         with watch.stage("augment"):
-            if self.refiner.config.quarters == "resized":
-                pixels = _resize(pixels, size)
-            local = local_features(self.base, normalise(_resize(pixels, 2 * size)))
+            local = self._local(pixels) if self.refiner.needs_local else None
             refined = self.refiner.prepare(self.base, features.g, fpn, picture, local)
         embedding = Embedding(features, refined)
         self.cache.put(key, embedding)
         return embedding
+
+    def _local(self, pixels: Tensor) -> Tensor:
+        """Encode the quarters of a picture (1, 3, H, W), cut from its own pixels."""
+        return local_features(self.base, normalise(_resize(pixels, 2 * self.base.image_size)))
 
     def _answer(
         self,
@@ -181,7 +183,7 @@ def load_segmenter(
         backbone: one of `config.BACKBONES`.
         device: "cpu", "cuda", ...; the GPU if there is one when None.
         weights: of the base; for sam2-lite the embedded ones when None.
-        refiner: weights of SAM2Refiner; the embedded ones when None (sam2-lite only).
+        refiner: weights of SAM2Refiner (or of the HQ-SAM2 baseline, to see it in its place); the embedded ones when None (sam2-lite only).
 
     Raises:
         InputError: a name is unknown, weights are missing, or the two do not belong together.

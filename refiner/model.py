@@ -54,12 +54,14 @@ class RefinerOutput:
     """
 
     logits: Tensor
-    intermediate: tuple[Tensor, Tensor, Tensor]
+    intermediate: tuple[Tensor, ...]
     decoded: BaseOutput
 
 
 class SAM2Refiner(nn.Module):
     """Localization augment, prompt retargeting, mask refinement; the base stays outside."""
+
+    needs_local = True
 
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
@@ -69,7 +71,7 @@ class SAM2Refiner(nn.Module):
         self.mask_refinement = MaskRefinement(config)
 
     def prepare(
-        self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Tensor
+        self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Tensor | None
     ) -> RefinerFeatures:
         """Do once what no prompt changes.
 
@@ -80,6 +82,7 @@ class SAM2Refiner(nn.Module):
             images: normalised pictures (B, 3, S, S).
             local: L, see `local_features`.
         """
+        assert local is not None
         pe_layer = base.sam_prompt_encoder.pe_layer
         return RefinerFeatures(
             self.localization_augment(g, local, pe_layer),

@@ -10,9 +10,16 @@ from typing import Any
 import torch
 
 from refiner.backbone import SAM2Base, build_lite, load_official
-from refiner.checkpoint import load_base, save_base, save_refiner, state_id
-from refiner.config import LITE, LiteConfig, RefinerConfig
-from refiner.model import SAM2Refiner
+from refiner.checkpoint import (
+    HQ,
+    REFINER,
+    build_refiner,
+    load_base,
+    save_base,
+    save_refiner,
+    state_id,
+)
+from refiner.config import LITE, LiteConfig
 from refiner.training.base import BaseTask
 from refiner.training.refiner import RefinerTask
 from refiner.training.train import Progress, Stage, TrainOptions, train
@@ -29,16 +36,16 @@ class TrainCommand:
     """What `python -m refiner train` was asked to do."""
 
     what: str
-    """`base` or `refiner`."""
+    """`base`, `refiner` or `hq`."""
     manifest: Path
     out: Path
     resume: bool = False
     minutes: float | None = None
     steps: int | None = None
     backbone: str = LITE
-    """For `refiner`: the base to train on."""
+    """For `refiner` and `hq`: the base to train on."""
     weights: Path | None = None
-    """For `refiner`: the base's weights; the embedded ones of sam2-lite if not given."""
+    """For `refiner` and `hq`: the base's weights; the embedded ones of sam2-lite if not given."""
     pictures: int | None = None
     """Pictures a step at the last stage; a stage of half the side takes twice as many."""
     masks: int = 3
@@ -77,12 +84,14 @@ def _train_base(command: TrainCommand) -> Path:
 
 def _train_refiner(command: TrainCommand) -> Path:
     base = _base(command)
-    refiner = SAM2Refiner(RefinerConfig(base.hidden_dim, base.image_size))
+    kind = HQ if command.what == "hq" else REFINER
+    sizes = {"hidden_dim": base.hidden_dim, "image_size": base.image_size}
+    refiner = build_refiner(kind, sizes)
     lite = command.backbone == LITE
     stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
     task = RefinerTask(base, refiner, resizable=lite)
     progress = train(task, _options(command, stages), command.resume)
-    path = command.out / f"sam2refiner-{command.backbone.removeprefix('sam2-')}.safetensors"
+    path = command.out / f"{kind}-{command.backbone.removeprefix('sam2-')}.safetensors"
     save_refiner(path, refiner, state_id(base), _record(command, progress))
     return path
 

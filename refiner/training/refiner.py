@@ -1,4 +1,4 @@
-"""Training of SAM2Refiner on a frozen base."""
+"""Training of SAM2Refiner, or of the HQ-SAM2 baseline, on a frozen base."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refiner.backbone import BaseFeatures, SAM2Base, decode, encode, normalise, set_image_size
-from refiner.model import RefinerFeatures, SAM2Refiner, local_features
+from refiner.checkpoint import Refiner
+from refiner.model import local_features
 from refiner.training import prompts
 from refiner.training.losses import bce_dice, flatten, soft_iou
 
@@ -23,9 +24,9 @@ CORRECTED_SHARE = 0.3
 
 
 class RefinerTask:
-    """What the loop needs of a SAM2Refiner in training; the base never changes."""
+    """What the loop needs of a refiner in training; the base never changes."""
 
-    def __init__(self, base: SAM2Base, refiner: SAM2Refiner, resizable: bool) -> None:
+    def __init__(self, base: SAM2Base, refiner: Refiner, resizable: bool) -> None:
         """Train `refiner` on `base`; S follows the stages only if the base is `resizable`."""
         self.base = base.eval().requires_grad_(False)
         self.refiner = refiner
@@ -42,13 +43,13 @@ class RefinerTask:
             set_image_size(self.base, size)
         return 2 * size
 
-    def prepare(self, images: Tensor) -> tuple[BaseFeatures, RefinerFeatures]:
+    def prepare(self, images: Tensor) -> tuple[BaseFeatures, Any]:
         """Encode uint8 pictures (B, 3, 2S, 2S); only the refiner's own part has gradients."""
         with torch.no_grad():
             doubled = normalise(images.float() / 255)
             whole = F.avg_pool2d(doubled, 2)
             features, fpn = encode(self.base, whole)
-            local = local_features(self.base, doubled)
+            local = local_features(self.base, doubled) if self.refiner.needs_local else None
         return features, self.refiner.prepare(self.base, features.g, fpn, whole, local)
 
     def loss(
@@ -93,4 +94,4 @@ class RefinerTask:
         side = self.base.image_size
         upsampled = F.interpolate(base, (side, side), mode="bilinear", align_corners=False)
         refined = self.refiner(self.base, features, prepared, *asked).logits
-        return {"sam2": upsampled.sigmoid(), "sam2refiner": refined.sigmoid()}
+        return {"sam2": upsampled.sigmoid(), "refined": refined.sigmoid()}
