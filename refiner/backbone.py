@@ -8,6 +8,7 @@ Letters in shapes: B pictures, N prompted objects, C hidden_dim, S image_size.
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,7 +201,15 @@ def build_official(name: str, checkpoint: Path | None = None) -> SAM2Base:
     config_file, _ = HF_MODEL_ID_TO_FILENAMES[OFFICIAL[name]]
     try:
         return build_sam2(config_file, str(checkpoint) if checkpoint else None, device="cpu")
-    except (RuntimeError, KeyError, OSError, EOFError, ValueError) as error:
+    except (
+        RuntimeError,
+        KeyError,
+        OSError,
+        EOFError,
+        TypeError,
+        ValueError,
+        pickle.UnpicklingError,
+    ) as error:
         raise InputError(
             f"The file {checkpoint} does not hold the weights of {name}: "
             f"{str(error).splitlines()[0] if str(error) else type(error).__name__}. "

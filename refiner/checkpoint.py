@@ -78,7 +78,7 @@ def load_base(path: Path) -> tuple[SAM2Base, Header]:
     header, tensors = _read(path, (LITE,))
     try:
         base = build_lite(LiteConfig(**header.config))
-    except (TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:  # timm raises the first
         raise InputError(f"The settings inside {path} cannot be used: {error}.") from error
     _fill(base, tensors, path)
     return base.eval(), header

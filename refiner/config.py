@@ -62,3 +62,6 @@ class RefinerConfig:
     """Hidden width of the token MLP in prompt retargeting."""
     disc_radius: int = 3
     """Radius of a click in the dense prompt map, in pixels at S/4."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))  # a list when read from JSON

@@ -47,7 +47,7 @@ class EmbeddingCache:
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.limit = limit
         self._items: OrderedDict[str, Embedding] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def get(self, key: str) -> Embedding | None:
         """Return the embedding and mark it as used, or None."""
@@ -67,7 +67,8 @@ class EmbeddingCache:
     @property
     def nbytes(self) -> int:
         """Memory of everything kept."""
-        return sum(item.nbytes for item in self._items.values())
+        with self._lock:
+            return sum(item.nbytes for item in self._items.values())
 
     def __len__(self) -> int:
         return len(self._items)

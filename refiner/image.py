@@ -128,7 +128,7 @@ class ImageSegmenter:
             return cached
         with watch.stage("encode"):
             size = self.base.image_size
-            pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None] / 255
+            pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None] / 255
             picture = normalise(_resize(pixels, size))
             features, fpn = encode(self.base, picture)
         with watch.stage("augment"):

@@ -47,7 +47,9 @@ class TrainCommand:
     weights: Path | None = None
     """For `refiner` and `hq`: the base's weights; the embedded ones of sam2-lite if not given."""
     pictures: int | None = None
-    """Pictures a step at the last stage; a stage of half the side takes twice as many."""
+    """Pictures a part of a batch at the last stage; a stage of half the side takes twice as many."""
+    accumulate: int = 1
+    """Parts of a batch on each process."""
     masks: int = 3
     rate: float = 8e-4
     seed: int = 0
@@ -89,7 +91,7 @@ def _train_refiner(command: TrainCommand) -> Path:
     refiner = build_refiner(kind, sizes)
     lite = command.backbone == LITE
     stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
-    task = RefinerTask(base, refiner, resizable=lite)
+    task = RefinerTask(base.to(_device(command)), refiner, resizable=lite)
     progress = train(task, _options(command, stages), command.resume)
     path = command.out / f"{kind}-{command.backbone.removeprefix('sam2-')}.safetensors"
     save_refiner(path, refiner, state_id(base), _record(command, progress))
@@ -110,19 +112,23 @@ def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:
         stages = tuple(
             Stage(part.until, part.size, command.pictures * last // part.size) for part in stages
         )
-    device = command.device or ("cuda" if torch.cuda.is_available() else "cpu")
     return TrainOptions(
         manifest=command.manifest,
         out=command.out,
         stages=stages,
         masks=command.masks,
+        accumulate=command.accumulate,
         rate=command.rate,
         minutes=command.minutes,
         steps=command.steps,
         seed=command.seed,
-        device=device,
+        device=_device(command),
         workers=command.workers,
     )
+
+
+def _device(command: TrainCommand) -> str:
+    return command.device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _imagenet(trunk: str) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -13,11 +14,12 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from refiner.training import prompts
 from refiner.training.data import DataOptions, TrainingData, collate
 from refiner.training.losses import flatten, mean_iou
+from refiner.training.team import Team
 
 Rng = np.random.Generator
 
@@ -31,7 +33,7 @@ class Stage:
     size: int
     """S in this stage."""
     pictures: int
-    """Pictures a step."""
+    """Pictures in a part of a batch; a batch has `accumulate` parts on each process."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class TrainOptions:
     stages: tuple[Stage, ...]
     masks: int = 3
     """Target masks a picture."""
+    accumulate: int = 1
+    """Parts of a batch that a process works through before a step."""
     rate: float = 8e-4
     """Peak learning rate, after the warm-up and before the cosine to a fiftieth of it."""
     minutes: float | None = None
@@ -97,6 +101,7 @@ class Progress:
 
 def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
     """Train until the budget is used; checkpoints, a curve and pictures go to `options.out`."""
+    team = Team.join(options.device)
     options.out.mkdir(parents=True, exist_ok=True)
     task.module.to(options.device).train()
     optimizer = torch.optim.AdamW(
@@ -107,49 +112,85 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
     while (share := progress.share(options)) < 1:
         stage = next(part for part in options.stages if share < part.until)
         image_size = task.set_size(stage.size)
-        for images, masks in batches(options, stage, image_size, progress):
+        loader = iter(batches(options, stage, image_size, progress, team))
+        while share < min(1.0, stage.until):
             started = time.monotonic()
             set_rate(optimizer, options, progress)
-            torch.manual_seed(options.seed * 1_000_003 + progress.step)
-            rng = np.random.default_rng((options.seed, progress.step))
-            with torch.autocast(options.device, torch.bfloat16, enabled=options.device == "cuda"):
-                loss, log = task.loss(
-                    images.to(options.device), masks.to(options.device), rng, share
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(task.module.parameters(), 1.0)
-            optimizer.step()
+            parts = itertools.islice(loader, options.accumulate)
+            log = step(task, optimizer, options, progress, list(parts), team)
             progress.step += 1
-            progress.samples += stage.pictures
-            progress.minutes += (time.monotonic() - started) / 60
-            note(options, progress, {"size": stage.size, "loss": float(loss.detach()), **log})
+            progress.samples += stage.pictures * options.accumulate * team.size
+            spent = (time.monotonic() - started) / 60
+            progress.minutes = team.agree(progress.minutes + spent, options.device)
+            share = progress.share(options)
+            if not team.leads:
+                continue
+            note(options, progress, {"size": stage.size, **log})
             if progress.minutes - looked >= options.look_minutes:
                 looked = progress.minutes
                 note(options, progress, look(task, options, stage.size, image_size, progress))
             if progress.minutes - saved >= options.save_minutes:
                 saved = progress.minutes
                 save(task, optimizer, progress, options.out)
-            share = progress.share(options)
-            if share >= min(1.0, stage.until):
-                break
-    save(task, optimizer, progress, options.out)
     last = options.stages[-1].size
-    note(options, progress, look(task, options, last, task.set_size(last), progress))
+    image_size = task.set_size(last)
+    if team.leads:
+        save(task, optimizer, progress, options.out)
+        note(options, progress, look(task, options, last, image_size, progress))
     return progress
 
 
+def step(
+    task: Task,
+    optimizer: torch.optim.Optimizer,
+    options: TrainOptions,
+    progress: Progress,
+    parts: list[tuple[Tensor, Tensor]],
+    team: Team,
+) -> dict[str, float]:
+    """Take one step on this process's parts of the batch; return its values for the log.
+
+    The prompts of a part depend on the step and on the part's place in the whole batch, so two
+    processes with a part each do what one process with two parts does.
+    """
+    total = options.accumulate * team.size
+    logs: list[dict[str, float]] = []
+    optimizer.zero_grad(set_to_none=True)
+    for i, (images, masks) in enumerate(parts):
+        place = team.rank * options.accumulate + i
+        rng = np.random.default_rng((options.seed, progress.step, place))
+        torch.manual_seed(int(rng.integers(2**62)))
+        with torch.autocast(options.device, torch.bfloat16, enabled=options.device == "cuda"):
+            loss, log = task.loss(
+                images.to(options.device),
+                masks.to(options.device),
+                rng,
+                progress.share(options),
+            )
+        (loss / total).backward()  # type: ignore[no-untyped-call]
+        logs.append({"loss": float(loss.detach()), **log})
+    team.add_gradients(task.module.parameters())
+    nn.utils.clip_grad_norm_(task.module.parameters(), 1.0)
+    optimizer.step()
+    means = {key: float(np.mean([log[key] for log in logs])) for key in logs[0]}
+    return team.mean(means, options.device)
+
+
 def batches(
-    options: TrainOptions, stage: Stage, image_size: int, progress: Progress
+    options: TrainOptions, stage: Stage, image_size: int, progress: Progress, team: Team
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Return the batches of a stage from the first sample not yet seen."""
+    """Return this process's parts of the batches from the first sample not yet seen."""
     data = TrainingData(
         DataOptions(options.manifest, image_size, stage.size, options.masks, options.seed)
     )
-    rest = Subset(data, range(progress.samples, 2**31))
-    return DataLoader(
-        rest, stage.pictures, num_workers=options.workers, collate_fn=collate, drop_last=True
+    total = options.accumulate * team.size
+    mine = range(team.rank * options.accumulate, (team.rank + 1) * options.accumulate)
+    order = (
+        list(range(start + place * stage.pictures, start + (place + 1) * stage.pictures))
+        for start in itertools.count(progress.samples, total * stage.pictures)
+        for place in mine
     )
+    return DataLoader(data, batch_sampler=order, num_workers=options.workers, collate_fn=collate)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, options: TrainOptions, progress: Progress) -> None:
