@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from refiner.config import BACKBONES, LITE
+from refiner.config import BACKBONES, LITE, MODULES
 from refiner.exports import cutout_png, mask_png, object_color, overlay_png, result_document
 from refiner.types import Box, Click, InputError, Prompts
 
@@ -97,6 +97,9 @@ def build_parser() -> Parser:
     train.add_argument("--weights", type=Path, help="of the base a refiner is trained on")
     train.add_argument("--pictures", type=int, help="pictures a part at the last stage")
     train.add_argument("--accumulate", type=int, default=1, help="parts of a batch a process")
+    train.add_argument(
+        "--modules", type=parse_modules, default=(), help="la,pr,mr: an ablation of the refiner"
+    )
     train.add_argument("--masks", type=int, default=3, help="target masks a picture")
     train.add_argument("--rate", type=float, default=8e-4)
     train.add_argument("--trunk-from", type=float, default=2.0, dest="trunk_from")
@@ -124,8 +127,11 @@ def parse_click(text: str) -> Click:
     parts = text.split(",")
     if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("+", "-")):
         raise argparse.ArgumentTypeError(f"expected X,Y or X,Y,- but got '{text}'")
-    x, y = _numbers(parts[:2], text)
-    return Click(x, y, parts[2:] != ["-"])
+    try:
+        x, y = _numbers(parts[:2], text)
+        return Click(x, y, parts[2:] != ["-"])
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def parse_box(text: str) -> Box:
@@ -137,6 +143,14 @@ def parse_box(text: str) -> Box:
         return Box(*_numbers(parts, text))
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def parse_modules(text: str) -> tuple[str, ...]:
+    """Read a list like `la,mr`."""
+    names = tuple(name for name in MODULES if name in text.split(","))
+    if len(names) != len(text.split(",")):
+        raise argparse.ArgumentTypeError(f"expected some of {','.join(MODULES)} but got '{text}'")
+    return names
 
 
 def _numbers(parts: list[str], text: str) -> list[float]:

@@ -14,6 +14,10 @@ LITE = "sam2-lite"
 BACKBONES = (LITE, *OFFICIAL)
 
 
+MODULES = ("la", "pr", "mr")
+"""Localization augment, prompt retargeting, mask refinement."""
+
+
 @dataclass(frozen=True)
 class LiteConfig:
     """The embedded base model: a small SAM2 with an EfficientNet-Lite trunk."""
@@ -62,6 +66,11 @@ class RefinerConfig:
     """Hidden width of the token MLP in prompt retargeting."""
     disc_radius: int = 3
     """Radius of a click in the dense prompt map, in pixels at S/4."""
+    modules: tuple[str, ...] = MODULES
+    """Which of the three modules are there; all but in ablations."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))  # a list when read from JSON
+        object.__setattr__(self, "widths", tuple(self.widths))  # lists when read from JSON
+        object.__setattr__(self, "modules", tuple(self.modules))
+        if not self.modules or not set(self.modules) <= set(MODULES):
+            raise ValueError(f"modules must be some of {MODULES}, got {self.modules}.")

@@ -36,7 +36,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, tuple):
         for part in value:
             yield from _tensors(part)
-    else:
+    elif value is not None:
         for item in fields(value):
             yield from _tensors(getattr(value, item.name))
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refiner.backbone import MLP, BaseFeatures, Fpn, LayerNorm2d, PointPrompts, SAM2Base, decode
 from refiner.config import HQConfig
-from refiner.model import RefinerOutput
+from refiner.model import RefinerOutput, grown
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,4 @@ class HQSAM2(nn.Module):
         weights = self.token_mlp(decoded.tokens[:, -1])  # (N, C/8)
         maps = self.mask_feature(decoded.upscaled) + prepared.fused[index]
         low = decoded.best + torch.einsum("nc,nchw->nhw", weights, maps)[:, None]
-        size = (base.image_size, base.image_size)
-        logits = F.interpolate(low, size, mode="bilinear", align_corners=False)
-        return RefinerOutput(logits, (), decoded)
+        return RefinerOutput(grown(low, base), (), decoded)

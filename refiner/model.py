@@ -39,8 +39,8 @@ class RefinerFeatures:
     """
 
     g: Tensor
-    levels: tuple[Tensor, Tensor, Tensor]
-    low_level: Tensor
+    levels: tuple[Tensor, ...]
+    low_level: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,18 @@ class RefinerOutput:
 class SAM2Refiner(nn.Module):
     """Localization augment, prompt retargeting, mask refinement; the base stays outside."""
 
-    needs_local = True
-
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
         self.config = config
-        self.localization_augment = LocalizationAugment(config)
-        self.prompt_retargeting = PromptRetargeting(config)
-        self.mask_refinement = MaskRefinement(config)
+        self.needs_local = "la" in config.modules
+        if "la" in config.modules:
+            self.localization_augment = LocalizationAugment(config)
+        if "pr" in config.modules:
+            self.prompt_retargeting = PromptRetargeting(config)
+        if "mr" in config.modules:
+            self.mask_refinement = MaskRefinement(config)
+        elif "pr" in config.modules:
+            self.plain_head = PlainHead(config)
 
     def prepare(
         self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Tensor | None
@@ -82,13 +86,13 @@ class SAM2Refiner(nn.Module):
             images: normalised pictures (B, 3, S, S).
             local: L, see `local_features`.
         """
-        assert local is not None
-        pe_layer = base.sam_prompt_encoder.pe_layer
-        return RefinerFeatures(
-            self.localization_augment(g, local, pe_layer),
-            self.mask_refinement.project(fpn),
-            self.mask_refinement.low_level(images),
-        )
+        if self.needs_local:
+            assert local is not None
+            g = self.localization_augment(g, local, base.sam_prompt_encoder.pe_layer)
+        if "mr" not in self.config.modules:
+            return RefinerFeatures(g, (), None)
+        mask_refinement = self.mask_refinement
+        return RefinerFeatures(g, mask_refinement.project(fpn), mask_refinement.low_level(images))
 
     def forward(
         self,
@@ -104,13 +108,17 @@ class SAM2Refiner(nn.Module):
         With zero-initialised gates the untrained model returns SAM2's own mask, upsampled.
         """
         decoded = decode(base, features, index, points, mask_logits, g=prepared.g)
-        image_pe = base.sam_prompt_encoder.get_dense_pe()
-        embedding = self.prompt_retargeting(decoded, points, image_pe)  # E' (N, C, h, h)
-        logits, intermediate = self.mask_refinement(embedding, prepared, index)
-        upsampled = F.interpolate(
-            decoded.best, logits.shape[-2:], mode="bilinear", align_corners=False
-        )
-        return RefinerOutput(logits + upsampled, intermediate, decoded)
+        embedding = decoded.embedding
+        if "pr" in self.config.modules:
+            image_pe = base.sam_prompt_encoder.get_dense_pe()
+            embedding = self.prompt_retargeting(decoded, points, image_pe)  # E' (N, C, h, h)
+        if "mr" in self.config.modules:
+            logits, intermediate = self.mask_refinement(embedding, prepared, index)
+            return RefinerOutput(logits + grown(decoded.best, base), intermediate, decoded)
+        low = decoded.best
+        if "pr" in self.config.modules:
+            low = low + self.plain_head(embedding)
+        return RefinerOutput(grown(low, base), (), decoded)
 
 
 def local_features(base: SAM2Base, doubled: Tensor) -> Tensor:
@@ -268,8 +276,37 @@ class MaskRefinement(nn.Module):
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = stage(torch.cat([x, level[index]], dim=1))  # D1 at S/16, D2 at S/8, D3 at S/4
             heads.append(head(x))
+        assert prepared.low_level is not None
         full = self.grow(x) + prepared.low_level[index]  # (N, w5, S, S)
         return self.output(full), (heads[0], heads[1], heads[2])
+
+
+class PlainHead(nn.Module):
+    """Reads a correction of the base's logits from E' where an ablation has no mask refinement."""
+
+    def __init__(self, config: RefinerConfig) -> None:
+        super().__init__()
+        width = config.hidden_dim
+        self.layers = nn.Sequential(
+            nn.ConvTranspose2d(width, width // 4, 2, stride=2),
+            LayerNorm2d(width // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(width // 4, width // 8, 2, stride=2),
+            nn.GELU(),
+            nn.Conv2d(width // 8, 1, 1),
+        )
+        _zero(self.layers[-1])
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Return logits (N, 1, S/4, S/4), zero at first."""
+        logits: Tensor = self.layers(embedding)
+        return logits
+
+
+def grown(logits: Tensor, base: SAM2Base) -> Tensor:
+    """Upsample logits (N, 1, S/4, S/4) to S."""
+    size = (base.image_size, base.image_size)
+    return F.interpolate(logits, size, mode="bilinear", align_corners=False)
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:

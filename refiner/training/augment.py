@@ -36,7 +36,7 @@ def random_crop(mask: BoolArray, rng: Rng) -> Crop:
     """Choose a window around an object: all of the picture, a part of it, or more than it."""
     height, width = mask.shape
     draw = rng.random()
-    if draw < 0.35:
+    if draw < 0.35 or not mask.any():
         return Crop(0, 0, width, height)
     if draw < 0.5:
         margin = rng.uniform(0.05, 0.4, 4)

@@ -50,6 +50,8 @@ class TrainCommand:
     """Pictures a part of a batch at the last stage; a stage of half the side takes twice as many."""
     accumulate: int = 1
     """Parts of a batch on each process."""
+    modules: tuple[str, ...] = ()
+    """For `refiner`: the modules of an ablation; all if not given."""
     masks: int = 3
     rate: float = 8e-4
     seed: int = 0
@@ -87,13 +89,16 @@ def _train_base(command: TrainCommand) -> Path:
 def _train_refiner(command: TrainCommand) -> Path:
     base = _base(command)
     kind = HQ if command.what == "hq" else REFINER
-    sizes = {"hidden_dim": base.hidden_dim, "image_size": base.image_size}
-    refiner = build_refiner(kind, sizes)
+    config: dict[str, Any] = {"hidden_dim": base.hidden_dim, "image_size": base.image_size}
+    if command.modules:
+        config["modules"] = command.modules
+    refiner = build_refiner(kind, config)
     lite = command.backbone == LITE
     stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
     task = RefinerTask(base.to(_device(command)), refiner, resizable=lite)
     progress = train(task, _options(command, stages), command.resume)
-    path = command.out / f"{kind}-{command.backbone.removeprefix('sam2-')}.safetensors"
+    name = "-".join([kind, *command.modules, command.backbone.removeprefix("sam2-")])
+    path = command.out / f"{name}.safetensors"
     save_refiner(path, refiner, state_id(base), _record(command, progress))
     return path
 

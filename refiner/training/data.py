@@ -102,17 +102,18 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.options.seed, number))
+        size = self.options.mask_size
         for _ in range(20):
             image, layers = self._picture(rng)
-            targets = [layer for layer in layers if (layer > 127).mean() >= MIN_AREA]
+            small = [augment.resize(layer, (size, size)) for layer in layers]
+            targets = [layer for layer in small if (layer > 127).mean() >= MIN_AREA]
             if targets:
                 break
         else:
             raise InputError("Twenty pictures in a row had no object; check the manifest's masks.")
         order = rng.permutation(len(targets))
         chosen = [targets[order[i % len(order)]] for i in range(self.options.masks)]
-        size = self.options.mask_size
-        masks = np.stack([augment.resize(layer, (size, size)) for layer in chosen])
+        masks = np.stack(chosen)
         return torch.from_numpy(image).permute(2, 0, 1).contiguous(), torch.from_numpy(masks)
 
     def _picture(self, rng: Rng) -> tuple[ImageArray, Layers]:

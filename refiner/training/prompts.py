@@ -87,7 +87,8 @@ def coarse_masks(masks: Tensor, rng: Rng) -> Tensor:
     """Degrade masks (N, S, S) to float (N, 1, S/4, S/4): grown, shrunk, blurred, cut to polygons."""
     size = masks.shape[-1] // 4
     small = F.interpolate(masks[:, None].float(), (size, size), mode="area")[:, 0].cpu().numpy()
-    out = np.stack([_degrade((mask > 0.5).astype(np.uint8), rng) for mask in small])
+    solid = [mask > min(0.5, mask.max() / 2) for mask in small]  # thin things cover no pixel fully
+    out = np.stack([_degrade(mask.astype(np.uint8), rng) for mask in solid])
     return torch.from_numpy(out).float()[:, None].to(masks.device)
 
 

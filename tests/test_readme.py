@@ -1,0 +1,62 @@
+"""What the README says is true: its tables, its commands, its code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from refiner.cli import build_parser, main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"python -m refiner ([^`]*?)(?=`|\n[^ ]|\Z)", README.replace("\\\n", " "))
+
+
+def test_tables_come_from_the_measured_results(capsys: pytest.CaptureFixture[str]) -> None:
+    results, readme = str(ROOT / "assets/results"), str(ROOT / "README.md")
+    assert main(["report", "--check", "--results", results, "--readme", readme]) == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_are_understood(command: str) -> None:
+    arguments = shlex.split(command.splitlines()[0])
+    if len(arguments) == 1:
+        arguments.append("--help")
+        with pytest.raises(SystemExit) as ended:
+            build_parser().parse_args(arguments)
+        assert ended.value.code == 0
+    else:
+        assert build_parser().parse_args(arguments).verb == arguments[0]
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(COMMANDS) >= 4
+
+
+@pytest.mark.parametrize("target", ["run", "test", "bench"])
+def test_make_targets_exist(target: str) -> None:
+    assert shutil.which("make"), "make is needed to run and test the project; install it"
+    assert f"make {target}" in README
+    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_library_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "assets/examples/wheel.jpg", tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.*?)```", README, re.S)
+    assert code
+    names: dict[str, object] = {}
+    exec(re.sub(r"^  ", "", code[1], flags=re.M), names)
+    assert names["sam2"].shape == names["refined"].shape == (720, 960)  # type: ignore[attr-defined]
+
+
+def test_pictures_and_files_the_readme_names_exist() -> None:
+    for path in re.findall(r"\]\((assets/[^)]+)\)", README):
+        assert (ROOT / path).is_file(), path
