@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.serving import Knobs, serving
+from tests.browser.studio import Visitor
+from webapp.examples import ExampleSource
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@dataclass
+class Server:
+    """The app under test and the knobs of the fake model inside it."""
+
+    url: str
+    knobs: Knobs
+
+
+@pytest.fixture(scope="package")
+def server(example: ExampleSource, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("gradio"), example) as (url, knobs):
+        yield Server(url, knobs)
+
+
+@pytest.fixture(scope="package")
+def browser(server: Server) -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.fail(
+            f"There is no Chromium at {CHROMIUM}; install it (apt-get install chromium) or name "
+            "another one in the environment variable CHROMIUM."
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser, server: Server) -> Iterator[Visitor]:
+    server.knobs.seconds.value, server.knobs.broken.value = 0.0, 0
+    visitor = Visitor(browser, server.url)
+    yield visitor
+    visitor.close()
+    assert visitor.errors == []
+    assert visitor.hosts == {"127.0.0.1"}

@@ -1,0 +1,89 @@
+"""The app with the fake model in a process of its own, and the knobs of that model."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from urllib.request import urlopen
+
+from refiner.types import ImageArray, ImageResult, Prompts
+from tests.fakes import FakeSegmenter
+from webapp.examples import ExampleSource
+
+STARTS_WITHIN = 60
+
+
+@dataclass
+class Knobs:
+    """Shared with the server: how slow the model is, whether it fails, how often it ran."""
+
+    seconds: Synchronized[float]
+    broken: Synchronized[int]
+    calls: Synchronized[int]
+
+
+class RemoteSegmenter(FakeSegmenter):
+    """A fake whose knobs are turned from another process."""
+
+    def __init__(self, knobs: Knobs) -> None:
+        super().__init__()
+        self.knobs = knobs
+
+    def segment(
+        self, image: ImageArray, objects: Sequence[Prompts], *, logits: bool = False
+    ) -> ImageResult:
+        self.seconds, self.broken = self.knobs.seconds.value, bool(self.knobs.broken.value)
+        self.knobs.calls.value += 1
+        return super().segment(image, objects, logits=logits)
+
+
+def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
+    """Run the app until this process is ended."""
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    from refiner.media import read_image
+    from webapp.limits import Limits
+    from webapp.page import build_page, launch
+
+    limits = Limits(file_megabytes=2)
+    page = build_page(
+        RemoteSegmenter(knobs), read_image=read_image, examples=[example], limits=limits
+    )
+    launch(page, "127.0.0.1", port, limits, quiet=True)
+
+
+@contextmanager
+def serving(folder: Path, example: ExampleSource) -> Iterator[tuple[str, Knobs]]:
+    """Give the address of a running app and the knobs of its model."""
+    spawn = multiprocessing.get_context("spawn")
+    knobs = Knobs(spawn.Value("d", 0.0), spawn.Value("i", 0), spawn.Value("i", 0))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = spawn.Process(target=serve, args=(port, folder, example, knobs), daemon=True)
+    process.start()
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(url, process)
+        yield url, knobs
+    finally:
+        process.terminate()
+        process.join()
+        process.close()
+
+
+def _wait_for(url: str, process: multiprocessing.process.BaseProcess) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < deadline and process.is_alive():
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"The app did not start within {STARTS_WITHIN} s; its output says why.")

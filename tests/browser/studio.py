@@ -1,0 +1,134 @@
+"""A visitor at the page: what tests do and see there, in the pixels of the picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from playwright.sync_api import Browser, Download, Locator, Page
+
+WIDE, HIGH = 400, 300
+
+
+class Visitor:
+    """Drives one page; keeps what its console said and which hosts it asked."""
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 900}, **options}
+        )
+        self.page: Page = self.context.new_page()
+        self.errors: list[str] = []
+        self.hosts: set[str | None] = set()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "console",
+            lambda said: self.errors.append(said.text) if said.type == "error" else None,
+        )
+        self.page.on("request", lambda sent: self.hosts.add(urlparse(sent.url).hostname))
+        self.page.goto(url)
+        self.settle(clicks="1")
+
+    def close(self) -> None:
+        self.context.close()
+
+    def canvas(self, model: str = "base") -> Locator:
+        return self.page.locator(f".pane.{model} canvas")
+
+    def at(self, x: float, y: float, model: str = "base") -> tuple[float, float]:
+        """Where the picture's point is in the window, while all of it is shown."""
+        self.canvas(model).scroll_into_view_if_needed()
+        box = self.canvas(model).bounding_box()
+        assert box is not None
+        scale = min(box["width"] / WIDE, box["height"] / HIGH)
+        return (
+            box["x"] + box["width"] / 2 + (x - WIDE / 2) * scale,
+            box["y"] + box["height"] / 2 + (y - HIGH / 2) * scale,
+        )
+
+    def click(self, x: float, y: float, model: str = "base", **options: Any) -> None:
+        self.page.mouse.click(*self.at(x, y, model), **options)
+
+    def drag(self, *points: tuple[float, float], **options: Any) -> None:
+        places = [self.at(*point) for point in points]
+        self.page.mouse.move(*places[0])
+        self.page.mouse.down(**options)
+        for place in places[1:]:
+            self.page.mouse.move(*place, steps=4)
+        self.page.mouse.up(**options)
+
+    def press(self, keys: str) -> None:
+        self.page.locator(".stage").press(keys)
+
+    def do(self, name: str) -> None:
+        self.page.locator(f'[data-do="{name}"]').click()
+
+    def view(self, name: str) -> None:
+        self.page.locator(f'[data-view="{name}"]').click()
+
+    def settle(self, clicks: str | None = None) -> None:
+        """Wait until nothing is under way, and for the given number of prompts."""
+        self.page.wait_for_function(
+            "() => document.querySelector('.about-picture')?.textContent"
+            " && !['Working…', 'Opening…'].includes(document.querySelector('.status').textContent)"
+        )
+        if clicks is not None:
+            self.wait_fact("prompts", clicks)
+
+    def fact(self, name: str) -> Locator:
+        return self.page.locator(f'[data-fact="{name}"] dd')
+
+    def wait_fact(self, name: str, text: str) -> None:
+        self.page.wait_for_function(
+            '([name, text]) => document.querySelector(`[data-fact="${name}"] dd`)'
+            "?.textContent === text",
+            arg=[name, text],
+        )
+
+    def message(self) -> str:
+        return self.page.locator(".message").inner_text()
+
+    def wait_message(self, part: str) -> None:
+        self.page.wait_for_function(
+            "part => document.querySelector('.message').textContent.includes(part)", arg=part
+        )
+
+    def pixel(self, x: float, y: float, model: str = "base") -> list[int]:
+        """The colour painted at a point of the picture."""
+        left, top = self.at(x, y, model)
+        box = self.canvas(model).bounding_box()
+        assert box is not None
+        self.page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
+        )
+        return self.canvas(model).evaluate(
+            """(canvas, [x, y]) => {
+                const ratio = canvas.width / canvas.clientWidth;
+                const data = canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data;
+                return [...data].slice(0, 3);
+            }""",
+            [left - box["x"], top - box["y"]],
+        )
+
+    def masked(self, x: float, y: float, model: str = "base") -> bool:
+        """Whether a mask is painted over a point of the plain grey picture."""
+        return any(abs(value - 120) > 20 for value in self.pixel(x, y, model))
+
+    def download(self, kind: str, model: str | None = None) -> tuple[str, bytes]:
+        button = f'[data-export="{kind}"]' + (f'[data-model="{model}"]' if model else "")
+        with self.page.expect_download() as waiting:
+            self.page.locator(button).click()
+        download: Download = waiting.value
+        return download.suggested_filename, Path(download.path()).read_bytes()
+
+    def clicks(self) -> list[list[list[float | bool]]]:
+        """The clicks of each object that has masks, as the server knows them."""
+        document = json.loads(self.download("json")[1])
+        return [item["prompts"]["clicks"] for item in document["objects"]]
+
+    def upload(self, name: str, content: bytes, mime: str = "image/png") -> None:
+        self.page.locator("input.file").set_input_files(
+            {"name": name, "mimeType": mime, "buffer": content}
+        )

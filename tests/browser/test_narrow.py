@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Server
+from tests.browser.studio import Visitor
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(params=["light", "dark"])
+def phone(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(
+        browser,
+        server.url,
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=2,
+        color_scheme=request.param,
+    )
+    yield visitor
+    visitor.close()
+    assert visitor.errors == []
+
+
+def test_nothing_is_wider_than_the_screen(phone: Visitor) -> None:
+    phone.do("new_object")
+    for view in ("overlay", "contour", "cutout", "difference", "swipe"):
+        phone.view(view)
+        assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_taps_add_clicks_of_both_signs(phone: Visitor) -> None:
+    phone.page.touchscreen.tap(*phone.at(300, 100))
+    phone.settle("2")
+    assert phone.masked(300, 130)
+    phone.page.locator('[data-tool="negative"]').tap()
+    phone.page.touchscreen.tap(*phone.at(125, 150))
+    phone.settle("3")
+    assert not phone.masked(125, 137)
+
+
+def test_touch_targets_are_large_enough(phone: Visitor) -> None:
+    sizes = phone.page.locator(".studio button:visible").evaluate_all(
+        "buttons => buttons.map(b => b.getBoundingClientRect()).map(r => [r.width, r.height])"
+    )
+    assert len(sizes) > 20
+    assert min(min(size) for size in sizes) >= 40
+
+
+def test_panes_are_stacked(phone: Visitor) -> None:
+    above, below = phone.canvas("base").bounding_box(), phone.canvas("refined").bounding_box()
+    assert above is not None
+    assert below is not None
+    assert below["y"] > above["y"] + above["height"]
+    expect(phone.page.locator('[data-view="swipe"]')).to_be_visible()
+
+
+def test_two_fingers_zoom_and_add_no_click(phone: Visitor) -> None:
+    (x, y), touch = phone.at(100, 150), phone.context.new_cdp_session(phone.page)
+
+    def fingers(kind: str, *apart: float) -> None:
+        points = [{"x": x + side * far, "y": y, "id": side} for far in apart for side in (0, 1)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    assert phone.masked(100, 180)
+    fingers("touchStart", 20)
+    for far in range(30, 200, 20):
+        fingers("touchMove", far)
+    fingers("touchEnd")
+    phone.page.wait_for_timeout(200)
+    assert phone.masked(100, 190)
+    assert phone.fact("prompts").inner_text() == "1"
+    phone.do("fit")
+    assert not phone.masked(100, 195)

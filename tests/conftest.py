@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from refiner.media import read_image
+from refiner.types import Click, ImageArray, Prompts
+from tests.fakes import FakeSegmenter
+from webapp.examples import ExampleSource
+from webapp.handlers import Studio
+from webapp.limits import Limits
+from webapp.pictures import jpeg
+from webapp.state import ImageState, Picture
+
+
+@pytest.fixture(scope="session")
+def grey() -> ImageArray:
+    """A plain picture, 400 wide and 300 high."""
+    return np.full((300, 400, 3), 120, dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory, grey: ImageArray) -> ExampleSource:
+    file = tmp_path_factory.mktemp("examples") / "grey.png"
+    Image.fromarray(grey).save(file)
+    prompts = Prompts((Click(100, 150),))
+    return ExampleSource("grey", "Grey", file, "Made by this test.", prompts)
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Studio:
+    """Handlers' surroundings with the fake model; uploads lie in `tmp_path`."""
+
+    def publish(image: ImageArray) -> str:
+        file = tmp_path / "picture.jpg"
+        file.write_bytes(jpeg(image))
+        return str(file)
+
+    return Studio(FakeSegmenter(), read_image, publish, tmp_path, Limits())
+
+
+@pytest.fixture
+def opened(grey: ImageArray) -> ImageState:
+    """A visitor with the plain picture open and nothing prompted."""
+    return ImageState().open(Picture("key", grey, (300, 400), "/nowhere/picture.jpg"))

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = "import webapp.page, webapp.image_tab, webapp.handlers, webapp.exports, webapp.examples"
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_importing_webapp_leaves_torch_out() -> None:
+    assert python(f"{ALL}, sys; print('torch' in sys.modules)").strip() == "False"
+
+
+def test_webapp_imports_of_refiner_only_what_needs_no_torch() -> None:
+    loaded = python(f"{ALL}, sys; print(*[m for m in sys.modules if m.startswith('refiner')])")
+    assert set(loaded.split()) == {"refiner", "refiner.types", "refiner.exports"}
+
+
+def test_importing_webapp_writes_no_files_beside_the_source() -> None:
+    python(ALL)
+    assert not list((ROOT / "webapp").rglob("*.pyi"))

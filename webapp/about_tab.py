@@ -1,0 +1,17 @@
+"""The about tab: what the models are, how to read the page, what is kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import gradio as gr
+
+from webapp import text
+from webapp.limits import Limits
+
+
+def build_about_tab(limits: Limits) -> None:
+    """Add the tab's text to the page being built."""
+    gr.Markdown(text.ABOUT.format(**asdict(limits)), elem_classes="about")
+    keys = "\n".join(f"- **{key}**: {does}" for key, does in text.KEYS)
+    gr.Markdown(f"### {text.KEYS_TITLE}\n\n{keys}", elem_classes="about")

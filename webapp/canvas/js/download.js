@@ -1,0 +1,11 @@
+// Hands over a stored file as a download.
+watch("value", () => {
+  const ready = props.value;
+  if (!ready) return;
+  const link = document.createElement("a");
+  link.href = ready.file.url;
+  link.download = ready.name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+});

@@ -1,0 +1,142 @@
+"""The example pictures: photographs of installed packages, and rendered ones of `assets/`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from refiner.types import Box, Click, ImageArray, InputError, Prompts
+from webapp.limits import Limits
+from webapp.pictures import ReadImage, read_within, worked_size
+
+
+@dataclass(frozen=True, eq=False)
+class ExampleSource:
+    """Where an example comes from; prompts in pixels of the file.
+
+    Attributes:
+        name: short, unique, plain ASCII.
+        label: what to call it on the page.
+        file: the picture.
+        licence: its terms, in words.
+        prompts: the prompts it opens with.
+    """
+
+    name: str
+    label: str
+    file: Path
+    licence: str
+    prompts: Prompts
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An example ready to open; prompts in pixels of `pixels`."""
+
+    name: str
+    label: str
+    pixels: ImageArray
+    original_hw: tuple[int, int]
+    licence: str
+    prompts: Prompts
+
+
+def load(source: ExampleSource, read_image: ReadImage, limits: Limits) -> Example:
+    """Read the picture of `source` and scale it and its prompts to the size worked at.
+
+    Raises:
+        InputError: the picture cannot be read.
+    """
+    image = read_within(read_image, source.file, limits)
+    pixels = worked_size(image, limits)
+    x_scale, y_scale = pixels.shape[1] / image.shape[1], pixels.shape[0] / image.shape[0]
+    box = source.prompts.box
+    prompts = Prompts(
+        tuple(Click(c.x * x_scale, c.y * y_scale, c.positive) for c in source.prompts.clicks),
+        box and Box(box.x0 * x_scale, box.y0 * y_scale, box.x1 * x_scale, box.y1 * y_scale),
+    )
+    original_hw = image.shape[0], image.shape[1]
+    return Example(source.name, source.label, pixels, original_hw, source.licence, prompts)
+
+
+def installed(assets: Path) -> tuple[ExampleSource, ...]:
+    """Return the examples that this installation has; the first one is shown when a page opens."""
+    rendered = _rendered(assets / "examples.json")
+    photographs = tuple(source for source in _photographs() if source.file.is_file())
+    return photographs[:1] + rendered + photographs[1:]
+
+
+def _photographs() -> Sequence[ExampleSource]:
+    gradio = _package("gradio") / "media_assets" / "images"
+    skimage = _package("skimage") / "data"
+    from_gradio = "From the gradio package (Apache-2.0)."
+    return (
+        ExampleSource(
+            "cheetah",
+            "Cheetah",
+            gradio / "cheetah.jpg",
+            from_gradio,
+            Prompts((Click(255, 155), Click(100, 158))),
+        ),
+        ExampleSource(
+            "tower",
+            "Tower",
+            gradio / "tower.jpg",
+            from_gradio,
+            Prompts((Click(210, 260), Click(212, 420))),
+        ),
+        ExampleSource(
+            "cat",
+            "Cat",
+            skimage / "chelsea.png",
+            "Chelsea, by Stéfan van der Walt, CC0; from the scikit-image package.",
+            Prompts((Click(230, 200), Click(300, 40))),
+        ),
+        ExampleSource(
+            "coffee",
+            "Coffee",
+            skimage / "coffee.png",
+            "By Rachel Michetti, CC0; from the scikit-image package.",
+            Prompts(box=Box(76, 16, 482, 392)),
+        ),
+        ExampleSource(
+            "motorcycle",
+            "Motorcycle",
+            skimage / "motorcycle_left.png",
+            "Middlebury Stereo Datasets 2014, by D. Scharstein and others, CC0; from the "
+            "scikit-image package.",
+            Prompts(box=Box(85, 75, 685, 460)),
+        ),
+    )
+
+
+def _rendered(index: Path) -> tuple[ExampleSource, ...]:
+    if not index.is_file():
+        return ()
+    try:
+        rows = json.loads(index.read_text(encoding="utf-8"))
+        return tuple(_source(index.parent, row) for row in rows)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{index.name} is damaged ({error}); restore it.") from error
+
+
+def _source(folder: Path, row: dict[str, Any]) -> ExampleSource:
+    return ExampleSource(
+        name=row["name"],
+        label=row["label"],
+        file=folder / row["file"],
+        licence=row["licence"],
+        prompts=Prompts(
+            tuple(Click(x, y, bool(positive)) for x, y, positive in row.get("clicks") or ()),
+            Box(*row["box"]) if row.get("box") else None,
+        ),
+    )
+
+
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else Path(name)

@@ -1,0 +1,110 @@
+"""The image tab: its components and which handler each event goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from refiner.types import ImageArray, InputError, Segmenter
+from webapp import handlers
+from webapp.actions import Message, read_message, read_text
+from webapp.canvas import downloads, prompt_canvas
+from webapp.examples import Example
+from webapp.exports import export
+from webapp.handlers import Outcome, Studio
+from webapp.limits import Limits
+from webapp.payload import canvas_value, file_value
+from webapp.pictures import ReadImage, jpeg, thumbnail
+from webapp.state import ImageState
+from webapp.wiring import EVENT, guarded
+
+Handler = Callable[[Studio, ImageState, Message], Outcome]
+Reply = tuple[ImageState, dict[str, Any]]
+
+
+def build_image_tab(
+    page: gr.Blocks,
+    segmenter: Segmenter,
+    read_image: ReadImage,
+    examples: Sequence[Example],
+    limits: Limits,
+) -> None:
+    """Add the tab's components to the page being built and connect them."""
+    studio = Studio(segmenter, read_image, _publish, Path(get_upload_folder()), limits)
+    shown = {example.name: (example, _publish(example.pixels)) for example in examples}
+    start = {**canvas_value(ImageState(), 0), "examples": _strip(shown)}
+    state = gr.State(ImageState(), time_to_live=limits.idle_seconds)
+    canvas = prompt_canvas(start, limits, elem_id="prompt-canvas")
+    files = downloads(elem_id="downloads", visible="hidden")
+
+    def open_example(studio: Studio, state: ImageState, message: Message) -> Outcome:
+        name = read_text(message.values, "name")
+        if name not in shown:
+            raise InputError("There is no such example; choose another one.")
+        return handlers.open_example(studio, state, *shown[name])
+
+    def on_load(state: ImageState) -> Reply:
+        if not examples:
+            return state, canvas_value(state, 0)
+        first = shown[examples[0].name]
+        outcome = guarded(state, lambda: handlers.open_example(studio, state, *first))
+        return outcome.state, canvas_value(outcome.state, 0, message=outcome.message)
+
+    canvas.edit_prompts(_respond(studio, handlers.edit), state, [state, canvas], **EVENT)
+    canvas.open_file(_respond(studio, handlers.open_upload), state, [state, canvas], **EVENT)
+    canvas.open_example(_respond(studio, open_example), state, [state, canvas], **EVENT)
+    canvas.export_file(_exporter(segmenter), state, [canvas, files], **EVENT)
+    page.load(on_load, state, [state, canvas], **EVENT)
+
+
+def _respond(studio: Studio, handler: Handler) -> Callable[..., Reply]:
+    def respond(state: ImageState, event: gr.EventData) -> Reply:
+        message = read_message(event._data)
+        outcome = guarded(state, lambda: handler(studio, state, message))
+        value = canvas_value(outcome.state, message.seq, message.have, outcome.message)
+        return outcome.state, value
+
+    respond.__annotations__ = {"event": gr.EventData}
+    return respond
+
+
+def _exporter(segmenter: Segmenter) -> Callable[..., tuple[dict[str, Any], Any]]:
+    def send(state: ImageState, event: gr.EventData) -> tuple[dict[str, Any], Any]:
+        message = read_message(event._data)
+        made: list[dict[str, Any]] = []
+
+        def make() -> Outcome:
+            name, content = export(state, segmenter.info, message.values)
+            path = save_bytes_to_cache(content, name, get_upload_folder())
+            made.append({"seq": message.seq, "name": name, "file": file_value(path)})
+            return Outcome(state)
+
+        outcome = guarded(state, make)
+        value = canvas_value(state, message.seq, message.have, outcome.message)
+        return value, made[0] if made else gr.skip()
+
+    send.__annotations__ = {"event": gr.EventData}
+    return send
+
+
+def _publish(image: ImageArray) -> str:
+    return str(save_bytes_to_cache(jpeg(image), "picture.jpg", get_upload_folder()))
+
+
+def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": example.name,
+            "label": example.label,
+            "file": file_value(path),
+            "thumbnail": file_value(
+                save_bytes_to_cache(thumbnail(example.pixels), "thumbnail.jpg", get_upload_folder())
+            ),
+        }
+        for example, path in shown.values()
+    ]

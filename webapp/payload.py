@@ -1,0 +1,84 @@
+"""What the canvas is told: the scene complete, of the answers only those the browser lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import asdict
+from typing import Any
+
+from refiner.types import Box, Prompts
+from webapp.state import Answer, ImageState, Picture, SceneObject
+
+
+def canvas_value(
+    state: ImageState, seq: int, have: Set[int] = frozenset(), message: str = ""
+) -> dict[str, Any]:
+    """Return the canvas's value for `state`.
+
+    Args:
+        state: what to show.
+        seq: number of the message this answers; the browser keeps newer edits of its own.
+        have: ids of answers that need not be sent again.
+        message: what went wrong, in words; empty if nothing did.
+    """
+    objects = state.scene.objects
+    answers = [item.answer for item in objects if item.answer and item.answer.id not in have]
+    return {
+        "seq": seq,
+        "picture": state.picture and _picture(state.picture),
+        "objects": [_object(item) for item in objects],
+        "next_id": state.scene.next_id,
+        "can_undo": bool(state.past),
+        "can_redo": bool(state.future),
+        "answers": [_answer(answer) for answer in answers],
+        "message": message,
+    }
+
+
+def file_value(path: str) -> dict[str, Any]:
+    """Return the record from which gradio makes a link to a stored file."""
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    height, width = picture.size_hw
+    return {
+        "key": picture.key,
+        "file": file_value(picture.path),
+        "width": width,
+        "height": height,
+        "original": [picture.original_hw[1], picture.original_hw[0]],
+        "label": picture.label,
+        "licence": picture.licence,
+    }
+
+
+def _object(item: SceneObject) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "slot": item.slot,
+        "answer": item.answer and item.answer.id,
+        **_prompts(item.prompts),
+    }
+
+
+def _prompts(prompts: Prompts) -> dict[str, Any]:
+    return {
+        "clicks": [[click.x, click.y, bool(click.positive)] for click in prompts.clicks],
+        "box": prompts.box and _corners(prompts.box),
+    }
+
+
+def _corners(box: Box) -> list[float]:
+    return [box.x0, box.y0, box.x1, box.y1]
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "id": answer.id,
+        "base": dict(answer.base),
+        "refined": dict(answer.refined),
+        "quality": [answer.base_quality, answer.refined_quality],
+        "iou": answer.iou,
+        "timings": {**asdict(answer.timings), "total": answer.timings.total},
+    }

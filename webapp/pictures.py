@@ -1,0 +1,93 @@
+"""Pictures on their way in: where they may come from, and the size they are worked at."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from refiner.types import ImageArray, InputError, check_image
+from webapp.limits import Limits
+
+JPEG_QUALITY = 95
+
+
+class ReadImage(Protocol):
+    """Reads a picture from a file, within bounds that are checked before it is decoded."""
+
+    def __call__(self, source: Path, /, *, max_bytes: int, max_pixels: int) -> ImageArray:
+        """Return uint8 RGB (height, width, 3).
+
+        Raises:
+            InputError: it is no picture, or over a bound.
+        """
+
+
+def read_within(read_image: ReadImage, file: Path, limits: Limits) -> ImageArray:
+    """Read a picture, at most as large as the limits allow.
+
+    Raises:
+        InputError: it is no picture, or too large.
+    """
+    return read_image(
+        file,
+        max_bytes=limits.file_megabytes * 1_000_000,
+        max_pixels=limits.megapixels * 1_000_000,
+    )
+
+
+def uploaded_file(path: str, root: Path) -> Path:
+    """Return `path` if it names a file that was uploaded, else refuse it.
+
+    Args:
+        path: what the browser says; anything at all.
+        root: the folder that uploads are stored under.
+
+    Raises:
+        InputError: it lies elsewhere or is no file.
+    """
+    try:
+        file = Path(path).resolve(strict=True)
+        inside = file.is_relative_to(root.resolve()) and file.is_file()
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise InputError("The upload did not arrive; choose the picture again.")
+    return file
+
+
+def worked_size(image: ImageArray, limits: Limits) -> ImageArray:
+    """Return the picture, scaled down if its longer side exceeds the limit.
+
+    Raises:
+        InputError: it is no RGB picture.
+    """
+    height, width = check_image(image).shape[:2]
+    scale = limits.long_side / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(small, dtype=np.uint8)
+
+
+def jpeg(image: ImageArray) -> bytes:
+    """Return the picture as a JPEG for browsers, without metadata and with full colour detail."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def thumbnail(image: ImageArray, height: int = 112) -> bytes:
+    """Return a small JPEG of the picture, cut to a shape not far from 4:3."""
+    full = Image.fromarray(image)
+    size = (round(height * 4 / 3), height)
+    scale = max(size[0] / full.width, size[1] / full.height)
+    small = full.resize((round(full.width * scale) + 1, round(full.height * scale) + 1))
+    left, top = (small.width - size[0]) // 2, (small.height - size[1]) // 2
+    buffer = io.BytesIO()
+    small.crop((left, top, left + size[0], top + size[1])).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
