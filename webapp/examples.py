@@ -103,14 +103,6 @@ def _photographs() -> Sequence[ExampleSource]:
             "By Rachel Michetti, CC0; from the scikit-image package.",
             Prompts(box=Box(76, 16, 482, 392)),
         ),
-        ExampleSource(
-            "motorcycle",
-            "Motorcycle",
-            skimage / "motorcycle_left.png",
-            "Middlebury Stereo Datasets 2014, by D. Scharstein and others, CC0; from the "
-            "scikit-image package.",
-            Prompts(box=Box(85, 75, 685, 460)),
-        ),
     )
 
 

@@ -43,6 +43,8 @@ def build_page(
     """
     limits = limits or Limits.from_env()
     loaded = [load(source, read_image, limits) for source in examples]
+    if loaded:
+        segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
     page = gr.Blocks(
         title=text.TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
     )
