@@ -40,7 +40,7 @@ class BaseTask:
         set_image_size(self.base, size)
         return size
 
-    def features(self, images: Tensor) -> BaseFeatures:
+    def encode(self, images: Tensor) -> BaseFeatures:
         """Encode uint8 pictures (B, 3, S, S); no gradient reaches a trunk that is frozen."""
         encoder = self.base.image_encoder
         stages = encoder.trunk(normalise(images.float() / 255))
@@ -59,7 +59,7 @@ class BaseTask:
             share: share of the training budget that is used.
         """
         self.base.image_encoder.trunk.requires_grad_(share >= self.trunk_from)
-        features = self.features(images)
+        features = self.encode(images)
         index, targets, truth = flatten(masks)
         inside = targets > 127
         first = prompts.draw(inside, rng)
@@ -74,9 +74,9 @@ class BaseTask:
         return loss + again, {"iou_first": iou_first, "iou_second": iou_second}
 
     def answers(
-        self, images: Tensor, masks: Tensor, given: prompts.TrainingPrompts
+        self, encoded: BaseFeatures, masks: Tensor, given: prompts.TrainingPrompts
     ) -> dict[str, Tensor]:
         """Return the probability maps (N, 1, S/4, S/4) for the given prompts."""
         index, _, _ = flatten(masks)
-        answer = decode(self.base, self.features(images), index, given.points, given.mask_logits)
+        answer = decode(self.base, encoded, index, given.points, given.mask_logits)
         return {"sam2": answer.best.sigmoid()}

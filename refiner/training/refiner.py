@@ -16,6 +16,8 @@ from refiner.training import prompts
 from refiner.training.losses import bce_dice, flatten, soft_iou
 
 Rng = np.random.Generator
+Encoded = tuple[BaseFeatures, Any]
+"""What base and refiner keep of a batch of pictures."""
 
 INTERMEDIATE = 0.3
 """Weight of each intermediate loss (paper, equation 3)."""
@@ -43,7 +45,7 @@ class RefinerTask:
             set_image_size(self.base, size)
         return 2 * size
 
-    def prepare(self, images: Tensor) -> tuple[BaseFeatures, Any]:
+    def encode(self, images: Tensor) -> Encoded:
         """Encode uint8 pictures (B, 3, 2S, 2S); only the refiner's own part has gradients."""
         with torch.no_grad():
             doubled = normalise(images.float() / 255)
@@ -63,7 +65,7 @@ class RefinerTask:
             rng: where the prompts come from.
             share: share of the training budget that is used; not needed here.
         """
-        features, prepared = self.prepare(images)
+        features, prepared = self.encode(images)
         index, targets, _ = flatten(masks)
         inside = targets > 127
         given = prompts.draw(inside, rng)
@@ -84,10 +86,10 @@ class RefinerTask:
         }
 
     def answers(
-        self, images: Tensor, masks: Tensor, given: prompts.TrainingPrompts
+        self, encoded: Encoded, masks: Tensor, given: prompts.TrainingPrompts
     ) -> dict[str, Tensor]:
         """Return both models' probability maps (N, 1, ., .) for the given prompts."""
-        features, prepared = self.prepare(images)
+        features, prepared = encoded
         index, _, _ = flatten(masks)
         asked = (index, given.points, given.mask_logits)
         base = decode(self.base, features, *asked).best

@@ -78,8 +78,11 @@ class Task(Protocol):
     ) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a batch and values for the log."""
 
+    def encode(self, images: Tensor) -> Any:
+        """Return what the models keep of uint8 pictures (B, 3, ., .)."""
+
     def answers(
-        self, images: Tensor, masks: Tensor, given: prompts.TrainingPrompts
+        self, encoded: Any, masks: Tensor, given: prompts.TrainingPrompts
     ) -> dict[str, Tensor]:
         """Return each model's probability maps (N, 1, ., .) for the given prompts."""
 
@@ -254,8 +257,9 @@ def look(
         inside = targets > 127
         other = truth.reshape(-1, 2, *truth.shape[1:]).flip(1).reshape_as(truth)
         differs = ((truth - other).abs().mean((1, 2, 3)) > 1e-3).nonzero()[:, 0]
+        encoded = task.encode(images)
         for kind, given in dev_prompts(inside, start).items():
-            for model, answer in task.answers(images, masks, given).items():
+            for model, answer in task.answers(encoded, masks, given).items():
                 side = answer.shape[-1]
                 wanted = nn.functional.interpolate(
                     targets[:, None] / 255, (side, side), mode="area"
