@@ -71,6 +71,17 @@ class Box:
             object.__setattr__(self, name, value)
 
 
+def _check_mask_prompt(mask: Any) -> None:
+    if np.ndim(mask) != 2:
+        raise InputError(f"A mask prompt has two axes (height, width), got {np.shape(mask)}.")
+    kind = np.asarray(mask).dtype.kind
+    if kind not in "bf" or not ((mask >= 0) & (mask <= 1)).all():
+        raise InputError(
+            f"A mask prompt is bool or holds probabilities from 0 to 1, got {np.asarray(mask).dtype} "
+            "with other values or type; compare it with its threshold first."
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompts:
     """What is known of one object: clicks of both signs, at most one box, at most one mask.
@@ -88,10 +99,8 @@ class Prompts:
             raise InputError(
                 f"One object takes at most {MAX_CLICKS} clicks, got {len(self.clicks)}; remove some."
             )
-        if self.mask is not None and np.ndim(self.mask) != 2:
-            raise InputError(
-                f"A mask prompt has two axes (height, width), got {np.shape(self.mask)}."
-            )
+        if self.mask is not None:
+            _check_mask_prompt(self.mask)
 
     @property
     def empty(self) -> bool:

@@ -81,7 +81,11 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
             if is_dev(row.group) == options.dev
         ]
         if not rows:
-            raise InputError(f"The manifest {options.manifest} has no training rows to use.")
+            part = "among the groups kept back to watch the run" if options.dev else "to train on"
+            raise InputError(
+                f"The manifest {options.manifest} has no rows of split train {part}; it needs some "
+                "forty groups or more."
+            )
         root = options.manifest.parent
         cutouts, backgrounds = _listed(root / "cutouts.jsonl"), _listed(root / "backgrounds.jsonl")
         self.cutouts = [path for path in cutouts if is_dev(path.name) == options.dev]

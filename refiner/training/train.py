@@ -110,6 +110,7 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
     optimizer = torch.optim.AdamW(
         task.parameter_groups(options.rate), betas=(0.9, 0.99), weight_decay=0.01
     )
+    dev_data(options, 32, 32)  # a manifest that has none ends here, not after the first minutes
     progress = load(task, optimizer, options.out) if resume else Progress()
     saved = looked = progress.minutes
     while (share := progress.share(options)) < 1:
@@ -235,6 +236,13 @@ def note(options: TrainOptions, progress: Progress, values: dict[str, float]) ->
         file.write(json.dumps(line) + "\n")
 
 
+def dev_data(options: TrainOptions, image_size: int, size: int) -> TrainingData:
+    """Return the kept-back groups, two masks a picture."""
+    return TrainingData(
+        DataOptions(options.manifest, image_size, size, 2, seed=options.seed + 1, dev=True)
+    )
+
+
 @torch.no_grad()
 def look(
     task: Task, options: TrainOptions, size: int, image_size: int, progress: Progress
@@ -244,9 +252,7 @@ def look(
     `*_wrong` is the IoU of the answer to another object's prompt: near the right one's, the model
     does not listen.
     """
-    data = TrainingData(
-        DataOptions(options.manifest, image_size, size, 2, seed=options.seed + 1, dev=True)
-    )
+    data = dev_data(options, image_size, size)
     task.module.eval()
     sums: dict[str, list[float]] = {}
     tiles = []
