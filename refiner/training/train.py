@@ -56,9 +56,9 @@ class TrainOptions:
     device: str = "cpu"
     workers: int = 1
     save_minutes: float = 5.0
-    look_minutes: float = 6.0
+    look_minutes: float = 10.0
     """Minutes between two looks at the kept-back groups, with rendered masks."""
-    dev_samples: int = 48
+    dev_samples: int = 16
 
 
 class Task(Protocol):
