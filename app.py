@@ -24,8 +24,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", everywhere))
     parser.add_argument("--port", type=int, default=os.environ.get("PORT", "7860"))
     parser.add_argument("--backbone", default="sam2-lite", help="which SAM2 to run")
-    parser.add_argument("--device", help="cpu, cuda or mps; by default the best there is")
-    parser.add_argument("--checkpoint", type=Path, help="weights of SAM2")
+    parser.add_argument("--device", help="cpu, cuda, ...; the GPU if there is one")
+    parser.add_argument("--weights", type=Path, help="weights of SAM2: a file or a folder")
     parser.add_argument("--refiner", type=Path, help="weights of SAM2Refiner")
     return parser.parse_args()
 
@@ -37,7 +37,7 @@ def main() -> int:
         segmenter = load_segmenter(
             backbone=arguments.backbone,
             device=arguments.device,
-            weights=arguments.checkpoint,
+            weights=arguments.weights,
             refiner=arguments.refiner,
         )
         page = build_page(segmenter, read_image=read_image, examples=installed(EXAMPLES))

@@ -25,7 +25,7 @@ from sam2.sam2_image_predictor import SAM2ImagePredictor
 from torch import Tensor, nn
 
 from refiner.config import OFFICIAL
-from refiner.lite import build_lite, set_image_size
+from refiner.lite import build_lite, prompt_map_encoder, set_image_size
 from refiner.maps import PointPrompts, click_maps, mask_to_logits, normalise
 from refiner.types import InputError
 
@@ -49,6 +49,7 @@ __all__ = [
     "mask_to_logits",
     "normalise",
     "project",
+    "prompt_map_encoder",
     "reference_predictor",
     "sample_box_points",
     "sample_error_points",

@@ -48,7 +48,18 @@ def build_parser() -> Parser:
     """Describe every verb and option."""
     parser = Parser(prog="refiner", description="SAM2 and SAM2Refiner on the command line.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _segment_options(verbs)
+    _evaluate_options(verbs)
+    _report_options(verbs)
+    _train_options(verbs)
+    bench = verbs.add_parser("bench", help="measure speed and memory")
+    bench.add_argument("--json", type=Path, metavar="OUT.json")
+    _model_options(bench)
+    bench.set_defaults(run=run_bench)
+    return parser
 
+
+def _segment_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     segment = verbs.add_parser("segment", help="segment one object of a picture with both models")
     segment.add_argument("image", type=Path)
     segment.add_argument(
@@ -63,6 +74,8 @@ def build_parser() -> Parser:
     _model_options(segment)
     segment.set_defaults(run=run_segment)
 
+
+def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     evaluate = verbs.add_parser("evaluate", help="measure both models on a manifest")
     evaluate.add_argument("--manifest", type=Path, required=True)
     evaluate.add_argument("--split", default="val")
@@ -78,12 +91,16 @@ def build_parser() -> Parser:
     _model_options(evaluate)
     evaluate.set_defaults(run=run_evaluate)
 
+
+def _report_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     report = verbs.add_parser("report", help="write the README's tables from the measured results")
     report.add_argument("--results", type=Path, default=Path("assets/results"))
     report.add_argument("--readme", type=Path, default=Path("README.md"))
     report.add_argument("--check", action="store_true", help="only say whether they match")
     report.set_defaults(run=run_report)
 
+
+def _train_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     train = verbs.add_parser(
         "train", help="train the embedded base, a refiner or the HQ-SAM2 baseline"
     )
@@ -107,12 +124,6 @@ def build_parser() -> Parser:
     train.add_argument("--workers", type=int, default=1)
     train.add_argument("--device")
     train.set_defaults(run=run_train)
-
-    bench = verbs.add_parser("bench", help="measure speed and memory")
-    bench.add_argument("--json", type=Path, metavar="OUT.json")
-    _model_options(bench)
-    bench.set_defaults(run=run_bench)
-    return parser
 
 
 def _model_options(parser: argparse.ArgumentParser) -> None:

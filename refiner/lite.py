@@ -22,6 +22,19 @@ from refiner.maps import PointPrompts, click_maps
 from refiner.types import InputError
 
 
+def prompt_map_encoder(width: int) -> nn.Sequential:
+    """Encode a prompt map (N, 3, S/4, S/4) to (N, width, S/16, S/16), as SAM2 does mask prompts."""
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 2, stride=2),
+        LayerNorm2d(16),
+        nn.GELU(),
+        nn.Conv2d(16, 64, 2, stride=2),
+        LayerNorm2d(64),
+        nn.GELU(),
+        nn.Conv2d(64, width, 1),
+    )
+
+
 class LitePromptEncoder(PromptEncoder):  # type: ignore[misc]
     """SAM2's prompt encoder whose dense embedding also shows the clicks and the box.
 
@@ -33,15 +46,7 @@ class LitePromptEncoder(PromptEncoder):  # type: ignore[misc]
         grid = image_size // 16
         super().__init__(hidden_dim, (grid, grid), (image_size, image_size), mask_in_chans=16)
         self.disc_radius = disc_radius
-        self.map_downscaling = nn.Sequential(
-            nn.Conv2d(3, 16, 2, stride=2),
-            LayerNorm2d(16),
-            nn.GELU(),
-            nn.Conv2d(16, 64, 2, stride=2),
-            LayerNorm2d(64),
-            nn.GELU(),
-            nn.Conv2d(64, hidden_dim, 1),
-        )
+        self.map_downscaling = prompt_map_encoder(hidden_dim)
 
     def forward(self, points: Any, boxes: Any, masks: Any) -> tuple[Tensor, Tensor]:
         """Return the sparse and dense embeddings, as `PromptEncoder.forward` does."""

@@ -24,6 +24,7 @@ from refiner.backbone import (
     click_maps,
     decode,
     encode_coarse,
+    prompt_map_encoder,
 )
 from refiner.config import RefinerConfig
 
@@ -170,15 +171,7 @@ class PromptRetargeting(nn.Module):
         width = config.hidden_dim
         self.config = config
         self.augment = ReceptiveFieldBlock(width)
-        self.encode_map = nn.Sequential(
-            nn.Conv2d(3, 16, 2, stride=2),
-            LayerNorm2d(16),
-            nn.GELU(),
-            nn.Conv2d(16, 64, 2, stride=2),
-            LayerNorm2d(64),
-            nn.GELU(),
-            nn.Conv2d(64, width, 1),
-        )
+        self.encode_map = prompt_map_encoder(width)
         self.retarget = TwoWayAttentionBlock(width, config.heads, config.mlp_dim)
 
     def forward(self, decoded: BaseOutput, points: PointPrompts | None, image_pe: Tensor) -> Tensor:
