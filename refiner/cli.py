@@ -76,11 +76,16 @@ def _segment_options(verbs: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
-    evaluate = verbs.add_parser("evaluate", help="measure both models on a manifest")
-    evaluate.add_argument("--manifest", type=Path, required=True)
-    evaluate.add_argument("--split", default="val")
+    evaluate = verbs.add_parser("evaluate", help="measure models on a manifest or a published set")
+    photos = evaluate.add_mutually_exclusive_group(required=True)
+    photos.add_argument("--manifest", type=Path)
+    photos.add_argument("--dataset", help="dis, coift, hrsod or thinobject, below --root")
+    evaluate.add_argument(
+        "--root", type=Path, metavar="DIR", help="where the dataset's folders are"
+    )
+    evaluate.add_argument("--split", default="val", help="of the manifest")
     evaluate.add_argument("--prompts", default=None, help="box,points:1,points:10,noc")
-    evaluate.add_argument("--models", default="sam2,sam2refiner")
+    evaluate.add_argument("--models", default=None, help="sam2,hq-sam2,sam2refiner")
     evaluate.add_argument("--seeds", type=int, default=3)
     evaluate.add_argument("--source", help="only the rows of this source")
     evaluate.add_argument("--limit", type=int, help="only so many rows, spread evenly")
@@ -89,6 +94,7 @@ def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT.json")
     _model_options(evaluate)
+    evaluate.add_argument("--hq", type=Path, help="HQ-SAM2's weights")
     evaluate.set_defaults(run=run_evaluate)
 
 
@@ -105,7 +111,11 @@ def _train_options(verbs: argparse._SubParsersAction[Parser]) -> None:
         "train", help="train the embedded base, a refiner or the HQ-SAM2 baseline"
     )
     train.add_argument("what", choices=("base", "refiner", "hq"))
-    train.add_argument("--manifest", type=Path, required=True)
+    data = train.add_mutually_exclusive_group(required=True)
+    data.add_argument("--manifest", type=Path)
+    data.add_argument(
+        "--data", type=Path, metavar="DIR", dest="manifest", help="a folder laid out as HQSeg-44K"
+    )
     train.add_argument("--out", type=Path, required=True, metavar="DIR")
     train.add_argument("--resume", action="store_true")
     train.add_argument("--minutes", type=float)
@@ -206,14 +216,18 @@ def run_segment(options: argparse.Namespace) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """Measure and print a table per source."""
-    from refiner.evaluation.command import DEFAULT_PROMPTS, EvaluateOptions, run
+    from refiner.evaluation import command as evaluation
     from refiner.evaluation.report import text_table
 
-    wanted = EvaluateOptions(
+    models = options.models or evaluation.DEFAULT_MODELS
+    weights = {"sam2refiner": options.refiner, "hq-sam2": options.hq}
+    wanted = evaluation.EvaluateOptions(
         manifest=options.manifest,
+        dataset=options.dataset,
+        root=options.root,
         split=options.split,
-        prompts=options.prompts or DEFAULT_PROMPTS,
-        models=options.models,
+        prompts=options.prompts or evaluation.DEFAULT_PROMPTS,
+        models=models,
         seeds=options.seeds,
         source=options.source,
         limit=options.limit,
@@ -221,7 +235,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
         resume=options.resume,
         command=options.command,
     )
-    _say(text_table(run(_load(options), wanted)))
+    segmenters = evaluation.load_segmenters(
+        models, weights, options.backbone, options.device, options.weights
+    )
+    _say(text_table(evaluation.run(segmenters, wanted)))
 
 
 def run_report(options: argparse.Namespace) -> None:

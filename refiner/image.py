@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +28,7 @@ from refiner.backbone import (
 from refiner.checkpoint import Header, Refiner, load_base, load_refiner
 from refiner.config import BACKBONES, LITE
 from refiner.embedding import Embedding, EmbeddingCache
-from refiner.model import local_features
+from refiner.model import SAM2Refiner, local_features
 from refiner.types import (
     MAX_OBJECTS,
     ImageArray,
@@ -183,7 +184,12 @@ def load_segmenter(
         backbone: one of `config.BACKBONES`.
         device: "cpu", "cuda", ...; the GPU if there is one when None.
         weights: of the base; for sam2-lite the embedded ones when None.
-        refiner: weights of SAM2Refiner (or of the HQ-SAM2 baseline, to see it in its place); the embedded ones when None (sam2-lite only).
+        refiner: weights of SAM2Refiner (or of the HQ-SAM2 baseline, to see it in its place);
+            the embedded ones when None (sam2-lite only).
+
+    Returns:
+        A segmenter whose `info.details` say what stands on the base: `kind`, sam2refiner or
+        hq-sam2, and `modules`, those of a SAM2Refiner.
 
     Raises:
         InputError: a name is unknown, weights are missing, or the two do not belong together.
@@ -205,13 +211,19 @@ def load_segmenter(
         base_weights = "official weights of SAM 2.1 by Meta"
     model, header = load_refiner(refiner or WEIGHTS / "sam2refiner-lite.safetensors", base)
     info = ModelInfo(
-        backbone,
-        str(place),
-        base_weights,
-        _described(header),
-        {"image_size": base.image_size, "base_id": header.base_id, "trained": header.trained},
+        backbone, str(place), base_weights, _described(header), _details(base, model, header)
     )
     return ImageSegmenter(base, model, info, place)
+
+
+def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
+    return {
+        "image_size": base.image_size,
+        "base_id": header.base_id,
+        "kind": header.kind,
+        "modules": list(model.config.modules) if isinstance(model, SAM2Refiner) else [],
+        "trained": header.trained,
+    }
 
 
 def _device(name: str | None) -> torch.device:
@@ -226,7 +238,7 @@ def _device(name: str | None) -> torch.device:
 
 
 def _described(header: Header) -> str:
-    return str(header.trained.get("summary", "training not described"))
+    return f"trained by this project, {header.trained.get('summary', 'not said how')}"
 
 
 def _resize(pixels: Tensor, size: int) -> Tensor:

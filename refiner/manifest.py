@@ -33,8 +33,9 @@ class Row:
 
     `image` and `mask` are a photo and its label map, or for `kind` video the two folders of
     numbered frames. `source` is the short name of the data set: the folder under `images/` or
-    `videos/`. `group` joins near-duplicates; `size_hw` is (height, width) in pixels; `frames` the
-    number of frames of a video, None for a photo.
+    `videos/`. `group` joins near-duplicates; `size_hw` is (height, width) in pixels, None where
+    only the files say it; `frames` the number of frames of a video, None for a photo. With a
+    `threshold` the mask is no label map but grey, and its one object the pixels above it.
     """
 
     id: str
@@ -44,8 +45,9 @@ class Row:
     source: str
     split: str
     group: str
-    size_hw: tuple[int, int]
+    size_hw: tuple[int, int] | None = None
     frames: int | None = None
+    threshold: int | None = None
 
 
 def read_manifest(path: str | Path, split: str | None = None) -> tuple[Row, ...]:
@@ -81,28 +83,49 @@ def read_manifest(path: str | Path, split: str | None = None) -> tuple[Row, ...]
 def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
     """Read a photo, uint8 RGB (height, width, 3), and its label map, uint8 (height, width).
 
+    The map of a row with a threshold has the one id 1. Such masks belong to the photo's pixels as
+    stored; other photos are turned as their EXIF says.
+
     Raises:
-        InputError: the row is a video, or a file is missing, unreadable or not of `row.size_hw`.
+        InputError: the row is a video, or a file is missing, unreadable or not of `row.size_hw`,
+            or of the other's size where the row does not say one.
     """
     if row.kind == VIDEO_KIND:
         raise InputError(f"{row.id} is a video; expected a photo with a label map.")
-    image = np.array(ImageOps.exif_transpose(_open(row.image, "photo")).convert("RGB"))
-    labels = _open(row.mask, "label map")
-    if labels.mode not in ("1", "L", "P"):
-        raise InputError(
-            f"The label map {row.mask} must have one 8-bit channel, got mode {labels.mode}."
-        )
-    ids = np.array(labels, dtype=np.uint8)
+    photo = _open(row.image, "photo")
+    if row.threshold is None:
+        photo = ImageOps.exif_transpose(photo)
+    image = np.array(photo.convert("RGB"))
+    ids = _read_ids(row.mask) if row.threshold is None else _read_grey(row.mask, row.threshold)
+    height, width = row.size_hw or image.shape[:2]
+    said = "the manifest says" if row.size_hw else "its photo is"
     for name, file, shape in (
         ("photo", row.image, image.shape[:2]),
         ("label map", row.mask, ids.shape),
     ):
-        if shape != row.size_hw:
+        if shape != (height, width):
             raise InputError(
-                f"The {name} {file} is {shape[1]} x {shape[0]}, the manifest says "
-                f"{row.size_hw[1]} x {row.size_hw[0]} for {row.id}; correct one of them."
+                f"The {name} {file} is {shape[1]} x {shape[0]}, {said} {width} x {height} "
+                f"for {row.id}; correct one of them."
             )
     return image, ids
+
+
+def _read_ids(path: Path) -> LabelMap:
+    labels = _open(path, "label map")
+    if labels.mode not in ("1", "L", "P"):
+        raise InputError(
+            f"The label map {path} must have one 8-bit channel, got mode {labels.mode}."
+        )
+    return np.array(labels, dtype=np.uint8)
+
+
+def _read_grey(path: Path, threshold: int) -> LabelMap:
+    """Read a grey mask, or the red channel of one in colour: 1 above the threshold, else 0."""
+    mask = _open(path, "mask")
+    if mask.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        raise InputError(f"The mask {path} must have 8-bit channels, got mode {mask.mode}.")
+    return (np.array(mask.convert("RGB").getchannel(0)) > threshold).astype(np.uint8)
 
 
 def object_ids(labels: LabelMap, kind: str) -> list[int]:

@@ -135,6 +135,11 @@ picture's features, *prompt retargeting* aligns the prompts with them, and *mask
 features of several scales into a finer mask. Both answers come from the same click and share one
 pass of the image encoder; the times on the page are measured, not estimated.
 
+The line under the title says which weights are loaded. The embedded base, *sam2-lite*, is a small
+SAM2 that this project trained on a few thousand pictures: it shows what refinement adds to its own
+masks, not how good Meta's SAM 2.1 is. SAM2Refiner is an independent implementation of arXiv
+2502.09660, whose authors published neither code nor weights.
+
 ### How to read the views
 
 - **Overlay** and **Contour**: each model's masks on the picture, a colour an object.
@@ -143,8 +148,9 @@ pass of the image encoder; the times on the page are measured, not estimated.
   where both agree. *Largest difference* zooms to the largest patch of disagreement.
 - **Swipe**: one picture, SAM2 left of the divider, SAM2Refiner right of it.
 
-*Agreement* is the intersection over union of the two masks. *Predicted quality* is what each model
-expects its own mask's intersection over union with the truth to be; it is not measured.
+*Agreement* is the intersection over union of the two masks. *Predicted quality* is the intersection
+over union with the truth that SAM2's decoder expects, for SAM2Refiner on its refined features and
+before mask refinement; it is not measured.
 
 ### What is kept
 

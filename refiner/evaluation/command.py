@@ -6,17 +6,25 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from refiner.evaluation.image import MODELS, evaluate_images, parse_models
+from refiner.checkpoint import HQ, REFINER
+from refiner.config import LITE
+from refiner.datasets import read_dataset
+from refiner.evaluation.image import evaluate_images, parse_models
 from refiner.evaluation.prompts import parse_prompt_specs
+from refiner.image import WEIGHTS, load_segmenter
 from refiner.manifest import VIDEO_KIND, Row, read_manifest
 from refiner.types import InputError, Segmenter
 
 DEFAULT_PROMPTS = "box,points:1,points:2,points:3,points:5,points:10"
+DEFAULT_MODELS = "sam2,sam2refiner"
+FLAGS = {REFINER: "--refiner", HQ: "--hq"}
+"""The refined models, and the option that names the weights of each."""
 _PACKAGES = ("torch", "sam2", "timm", "numpy", "opencv-python")
 
 
@@ -24,16 +32,20 @@ _PACKAGES = ("torch", "sam2", "timm", "numpy", "opencv-python")
 class EvaluateOptions:
     """What `python -m refiner evaluate` measures.
 
-    `prompts` and `models` are comma-separated names; `seeds` counts the seeds 0, 1, ... that
-    random points are drawn with; `source` keeps the rows of one source, `limit` so many rows,
-    spread evenly. `json` is where the document goes, `resume` a file that finished photos are kept in,
-    so that the same command goes on after a break. `command` is the command line, for the record.
+    The photos are those of one `split` of a `manifest` (None: of all), or those of a `dataset`,
+    one of `datasets.EVALUATION_SETS`, below the folder `root`. `prompts` and `models` are
+    comma-separated names; `seeds` counts the seeds 0, 1, ... that random points are drawn with;
+    `source` keeps the rows of one source, `limit` so many rows, spread evenly. `json` is where the
+    document goes, `resume` a file that finished photos are kept in, so that the same command goes
+    on after a break. `command` is the command line, for the record.
     """
 
-    manifest: Path
+    manifest: Path | None = None
     split: str | None = "val"
+    dataset: str | None = None
+    root: Path | None = None
     prompts: str = DEFAULT_PROMPTS
-    models: str = ",".join(MODELS)
+    models: str = DEFAULT_MODELS
     seeds: int = 3
     source: str | None = None
     limit: int | None = None
@@ -43,14 +55,61 @@ class EvaluateOptions:
     progress: bool = True
 
 
-def run(segmenter: Segmenter, options: EvaluateOptions) -> dict[str, Any]:
+def load_segmenters(
+    models: str,
+    weights: Mapping[str, Path | None],
+    backbone: str = LITE,
+    device: str | None = None,
+    base: Path | None = None,
+) -> dict[str, Segmenter]:
+    """Load what gives the masks of `models`, by refined model; `sam2` alone takes SAM2Refiner's.
+
+    Args:
+        models: Comma-separated names.
+        weights: A file for each refined model; the embedded one where there is none.
+        backbone: The base of all of them; see `load_segmenter`, also for `device`.
+        device: Where to run.
+        base: The base's weights.
+
+    Raises:
+        InputError: a model is unknown, or its weights are missing or those of another model.
+    """
+    segmenters: dict[str, Segmenter] = {}
+    for name in [model for model in parse_models(models) if model in FLAGS] or [REFINER]:
+        file = weights.get(name)
+        if name == HQ and file is None:
+            file = _embedded_hq(backbone)
+        segmenters[name] = segmenter = load_segmenter(backbone, device, base, file)
+        kind = segmenter.info.details["kind"]
+        if kind != name:
+            raise InputError(
+                f"{FLAGS[name]} takes weights of {name}, but {file} holds a {kind}; give it with "
+                f"{FLAGS[kind]}."
+            )
+    return segmenters
+
+
+def _embedded_hq(backbone: str) -> Path:
+    file = WEIGHTS / "hq-sam2-lite.safetensors"
+    if backbone != LITE or not file.is_file():
+        raise InputError(
+            f"There are no HQ-SAM2 weights for {backbone} here. Train them with 'python -m refiner "
+            f"train hq --backbone {backbone}' and give the file with --hq, or leave {HQ} out of "
+            "--models."
+        )
+    return file
+
+
+def run(segmenters: Mapping[str, Segmenter], options: EvaluateOptions) -> dict[str, Any]:
     """Evaluate as the options say; return the document and write it where `options.json` says.
+
+    `segmenters` are those of `load_segmenters`.
 
     Returns:
         `rows` (see `evaluate_images`), `config` (what was measured with what) and `versions`.
 
     Raises:
-        InputError: an option or the manifest cannot be used.
+        InputError: an option, the manifest or the data set cannot be used.
     """
     specs = parse_prompt_specs(options.prompts)
     models = parse_models(options.models)
@@ -62,21 +121,20 @@ def run(segmenter: Segmenter, options: EvaluateOptions) -> dict[str, Any]:
     for file in filter(None, (options.json, options.resume)):
         _make_folder(file)
     table = evaluate_images(
-        segmenter, rows, specs, models, seeds, progress=options.progress, resume=options.resume
+        segmenters, rows, specs, models, seeds, progress=options.progress, resume=options.resume
     )
     document = {
         "rows": table,
         "config": {
             "command": options.command,
-            "manifest_sha256": hashlib.sha256(options.manifest.read_bytes()).hexdigest(),
-            "split": options.split,
+            **_origin(options),
             "source": options.source,
             "limit": options.limit,
             "prompts": [spec.name for spec in specs],
             "models": list(models),
             "seeds": list(seeds),
             "rows": len(rows),
-            "segmenter": asdict(segmenter.info),
+            "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
         },
         "versions": _versions(),
     }
@@ -86,19 +144,36 @@ def run(segmenter: Segmenter, options: EvaluateOptions) -> dict[str, Any]:
 
 
 def _select(options: EvaluateOptions) -> list[Row]:
-    """Return the photos of the manifest that the options keep, in its order."""
-    rows = [row for row in read_manifest(options.manifest, options.split) if row.kind != VIDEO_KIND]
+    """Return the photos that the options keep, in their order."""
+    rows = [row for row in _rows(options) if row.kind != VIDEO_KIND]
     if options.source is not None:
         known = sorted({row.source for row in rows})
         if options.source not in known:
             raise InputError(
-                f"{options.manifest} has no photos of source {options.source!r} in the split "
-                f"{options.split!r}; choose one of: {', '.join(known)}."
+                f"{options.manifest or options.root} has no photos of source {options.source!r} in "
+                f"what was asked for; choose one of: {', '.join(known)}."
             )
         rows = [row for row in rows if row.source == options.source]
     count = min(options.limit or len(rows), len(rows))
     # Manifests go source by source: spread the few over all of them.
     return [rows[index * len(rows) // count] for index in range(count)]
+
+
+def _rows(options: EvaluateOptions) -> tuple[Row, ...]:
+    manifest, dataset, root = options.manifest, options.dataset, options.root
+    if manifest is not None and dataset is None and root is None:
+        return read_manifest(manifest, options.split)
+    if manifest is None and dataset is not None and root is not None:
+        return read_dataset(dataset, root)
+    raise InputError("Name the photos: either --manifest FILE, or --dataset NAME with --root DIR.")
+
+
+def _origin(options: EvaluateOptions) -> dict[str, Any]:
+    """Say for the record where the photos came from."""
+    if options.manifest is None:
+        return {"dataset": options.dataset, "split": None}
+    digest = hashlib.sha256(options.manifest.read_bytes()).hexdigest()
+    return {"manifest_sha256": digest, "split": options.split}
 
 
 def _make_folder(file: Path) -> None:

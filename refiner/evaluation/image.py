@@ -1,4 +1,4 @@
-"""Evaluates a segmenter on the photos of a manifest: prompts in, one table of means out.
+"""Evaluates models on photos with true masks: prompts in, one table of means out.
 
 Each object is scored by itself; scores are averaged over the objects of a photo (a label map:
 each BSDS annotator counts as a photo), then over photos, then over seeds.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,24 +34,22 @@ from refiner.manifest import (
 from refiner.metrics import STRICT_RATIO, boundary_iou, failed, iou, noc
 from refiner.types import BoolArray, ImageArray, InputError, Mask, MaskPair, Prompts, Segmenter
 
-MODELS: dict[str, Callable[[MaskPair], Mask]] = {
-    "sam2": lambda pair: pair.base,
-    "sam2refiner": lambda pair: pair.refined,
-}
+BASE = "sam2"
+MODELS = (BASE, "hq-sam2", "sam2refiner")
 OBJECTS_PER_CALL = 32
 
 Record = dict[str, Any]
 
 
 def mask_of(pair: MaskPair, model: str) -> Mask:
-    """Return the mask that `model`, a key of `MODELS`, gave.
+    """Return the mask of `model`, one of `MODELS`, from the pair of a segmenter that has it.
 
     Raises:
         InputError: the model is unknown.
     """
     if model not in MODELS:
         raise InputError(f"Unknown model {model!r}; expected one of: {', '.join(MODELS)}.")
-    return MODELS[model](pair)
+    return pair.base if model == BASE else pair.refined
 
 
 def parse_models(text: str) -> tuple[str, ...]:
@@ -68,7 +66,7 @@ def parse_models(text: str) -> tuple[str, ...]:
 
 
 def evaluate_images(
-    segmenter: Segmenter,
+    segmenters: Mapping[str, Segmenter],
     rows: Iterable[Row],
     specs: Sequence[PromptSpec],
     models: Sequence[str],
@@ -80,10 +78,11 @@ def evaluate_images(
     """Score `models` on every photo of `rows` with every way of prompting; videos are left out.
 
     Args:
-        segmenter: Gives the masks of all models.
+        segmenters: By the name of the model that gives its refined masks. All stand on one base;
+            the masks of sam2 come from the first.
         rows: What to measure on.
         specs: The prompts; box and noc do not depend on the seed and run once.
-        models: Keys of `MODELS`.
+        models: Some of `MODELS`.
         seeds: One run of random points each.
         progress: Show the photos done and the time left on stderr.
         resume: A JSONL file that each finished photo is added to; photos in it are not run again.
@@ -96,29 +95,40 @@ def evaluate_images(
         `all`, `objects` (kinds object, human, matting) or `regions+clothing`.
 
     Raises:
-        InputError: there is no photo, no seed or an unknown model, a file cannot be read, or
-            `resume` belongs to another evaluation.
+        InputError: there is no photo, no seed, an unknown model or one without a segmenter, a
+            file cannot be read, or `resume` belongs to another evaluation.
     """
     photos = [row for row in rows if row.kind != VIDEO_KIND]
     if not photos or not seeds:
         raise InputError(f"Expected photos and seeds, got {len(photos)} and {len(seeds)}.")
-    parse_models(",".join(models))
+    _check_models(segmenters, models)
     records: dict[str, Record] = {}
     if resume:
-        records = _open_resume(resume, _fingerprint(segmenter, photos, specs, models, seeds))
+        records = _open_resume(resume, _fingerprint(segmenters, photos, specs, models, seeds))
     todo = [row for row in photos if row.id not in records]
     done = len(photos) - len(todo)
     bar = tqdm(todo, initial=done, total=len(photos), unit="photo", disable=not progress)
     for row in bar:
-        records[row.id] = _measure(segmenter, row, specs, models, seeds)
+        records[row.id] = _measure(segmenters, row, specs, models, seeds)
         if resume:
             with resume.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(records[row.id]) + "\n")
     return _table([(row, records[row.id]) for row in photos], specs, models)
 
 
+def _check_models(segmenters: Mapping[str, Segmenter], models: Sequence[str]) -> None:
+    """Raise InputError unless every name is known and every model has a segmenter."""
+    parse_models(",".join([*segmenters, *models]))
+    missing = [model for model in models if model != BASE and model not in segmenters]
+    if missing or not segmenters:
+        raise InputError(
+            f"No segmenter gives the masks of {', '.join(missing) or BASE}; got segmenters for: "
+            f"{', '.join(segmenters) or 'nothing'}."
+        )
+
+
 def _measure(
-    segmenter: Segmenter,
+    segmenters: Mapping[str, Segmenter],
     row: Row,
     specs: Sequence[PromptSpec],
     models: Sequence[str],
@@ -133,7 +143,7 @@ def _measure(
     scores: dict[str, dict[str, list[Any]]] = {}
     for spec in specs:
         if spec.name == NOC:
-            scores[NOC] = _click_curves(segmenter, image, list(truths.values()), models)
+            scores[NOC] = _click_curves(segmenters, image, list(truths.values()), models)
             continue
         scores[spec.name] = {model: [] for model in models}
         for seed in seeds if spec.seeded else seeds[:1]:
@@ -141,15 +151,23 @@ def _measure(
                 sample_prompts(spec, truth, stable_seed(seed, row.id, label))
                 for label, truth in truths.items()
             ]
-            pairs = _segment(segmenter, image, prompts)
+            pairs = {
+                name: _segment(segmenters[name], image, prompts)
+                for name in dict.fromkeys(_giver(segmenters, model) for model in models)
+            }
             for model in models:
-                masks = [mask_of(pair, model).mask for pair in pairs]
+                masks = [mask_of(pair, model).mask for pair in pairs[_giver(segmenters, model)]]
                 scores[spec.name][model].append(list(map(_score, masks, truths.values())))
     return {"id": row.id, "objects": len(truths), "scores": scores}
 
 
 def _score(pred: BoolArray, truth: BoolArray) -> list[float]:
     return [iou(pred, truth), boundary_iou(pred, truth), boundary_iou(pred, truth, STRICT_RATIO)]
+
+
+def _giver(segmenters: Mapping[str, Segmenter], model: str) -> str:
+    """Name the segmenter that gives the masks of `model`."""
+    return model if model in segmenters else next(iter(segmenters))
 
 
 def _segment(segmenter: Segmenter, image: ImageArray, prompts: Sequence[Prompts]) -> list[MaskPair]:
@@ -162,16 +180,22 @@ def _segment(segmenter: Segmenter, image: ImageArray, prompts: Sequence[Prompts]
 
 
 def _click_curves(
-    segmenter: Segmenter, image: ImageArray, truths: list[BoolArray], models: Sequence[str]
+    segmenters: Mapping[str, Segmenter],
+    image: ImageArray,
+    truths: list[BoolArray],
+    models: Sequence[str],
 ) -> dict[str, list[list[float]]]:
     """Simulate the clicks of every model: each is clicked where it errs itself, in shared calls."""
     owners = [model for model in models for _ in truths]
 
     def answer(asked: Sequence[tuple[int, Prompts]]) -> list[BoolArray]:
-        pairs = _segment(segmenter, image, [prompts for _, prompts in asked])
-        return [
-            mask_of(pair, owners[index]).mask for (index, _), pair in zip(asked, pairs, strict=True)
-        ]
+        masks: dict[int, BoolArray] = {}
+        for name, segmenter in segmenters.items():
+            mine = [one for one in asked if _giver(segmenters, owners[one[0]]) == name]
+            pairs = _segment(segmenter, image, [prompts for _, prompts in mine])
+            for (index, _), pair in zip(mine, pairs, strict=True):
+                masks[index] = mask_of(pair, owners[index]).mask
+        return [masks[index] for index, _ in asked]
 
     curves = simulate_clicks(answer, truths * len(models))
     return {
@@ -236,9 +260,12 @@ def _click_means(curves: Sequence[list[Any]]) -> dict[str, Any]:
     }
 
 
-def _fingerprint(segmenter: Segmenter, photos: Sequence[Row], *asked: Sequence[Any]) -> str:
-    """Hash what decides the scores: the model, the photos, the prompts, models and seeds."""
-    parts = [asdict(segmenter.info), [asdict(row) for row in photos], [str(list(a)) for a in asked]]
+def _fingerprint(
+    segmenters: Mapping[str, Segmenter], photos: Sequence[Row], *asked: Sequence[Any]
+) -> str:
+    """Hash what decides the scores: the segmenters, the photos, the prompts, models and seeds."""
+    loaded = [[name, asdict(segmenter.info)] for name, segmenter in segmenters.items()]
+    parts = [loaded, [asdict(row) for row in photos], [str(list(part)) for part in asked]]
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 

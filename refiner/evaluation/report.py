@@ -195,14 +195,14 @@ def _curves(axis: Axes, results: Results, metric: str) -> None:
 def _section(results: Results) -> str:
     """Lay out one document: groups by prompts, sources, clicks, where it came from."""
     config = results.config
-    backbone = config.get("segmenter", {}).get("backbone", "unknown")
-    split = f"split {config['split']}" if config.get("split") else "all splits"
-    parts = [f"### {results.name}: {backbone}, {split}, {config.get('rows')} label maps"]
+    backbone = next((one["backbone"] for one in config.get("segmenters", {}).values()), "unknown")
+    part = f"split {name}" if (name := config.get("split")) else config.get("dataset", "all splits")
+    parts = [f"### {results.name}: {backbone}, {part}, {config.get('rows')} label maps"]
     prompts = [spec for spec in results.values(1) if spec == "box" or spec.startswith("points:")]
     if prompts:
         groups = [group for group in _GROUPS if group in results.values(0)]
         parts += [
-            "mIoU / mBIoU by prompts, the better model of each pair in bold:",
+            "mIoU / mBIoU by prompts, the best in bold:",
             _table(results, groups, prompts),
             _gains(results, groups, prompts),
         ]

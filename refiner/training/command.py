@@ -38,6 +38,7 @@ class TrainCommand:
     what: str
     """`base`, `refiner` or `hq`."""
     manifest: Path
+    """A manifest.jsonl, or a folder laid out as HQSeg-44K."""
     out: Path
     resume: bool = False
     minutes: float | None = None

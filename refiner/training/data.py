@@ -17,7 +17,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from refiner.manifest import Row, object_masks, read_image_and_labels, read_manifest
+from refiner.datasets import read_training_rows
+from refiner.manifest import Row, object_masks, read_image_and_labels
 from refiner.training import augment
 from refiner.types import BoolArray, ImageArray, InputError
 
@@ -48,7 +49,7 @@ class DataOptions:
     """What one sample looks like."""
 
     manifest: Path
-    """A manifest.jsonl; cut-outs and backgrounds are found beside it."""
+    """A manifest.jsonl, cut-outs and backgrounds beside it; or a folder laid out as HQSeg-44K."""
     image_size: int
     """Side of the square picture, in pixels."""
     mask_size: int
@@ -76,17 +77,15 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, options: DataOptions) -> None:
         self.options = options
         rows = [
-            row
-            for row in read_manifest(options.manifest, "train")
-            if is_dev(row.group) == options.dev
+            row for row in read_training_rows(options.manifest) if is_dev(row.group) == options.dev
         ]
         if not rows:
             part = "among the groups kept back to watch the run" if options.dev else "to train on"
             raise InputError(
-                f"The manifest {options.manifest} has no rows of split train {part}; it needs some "
-                "forty groups or more."
+                f"{options.manifest} has no rows of split train {part}; it needs some forty groups "
+                "or more."
             )
-        root = options.manifest.parent
+        root = options.manifest if options.manifest.is_dir() else options.manifest.parent
         cutouts, backgrounds = _listed(root / "cutouts.jsonl"), _listed(root / "backgrounds.jsonl")
         self.cutouts = [path for path in cutouts if is_dev(path.name) == options.dev]
         self.backgrounds = [path for path in backgrounds if is_dev(path.name) == options.dev]
@@ -135,7 +134,9 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
     def _photo(self, kind: str, rng: Rng) -> tuple[ImageArray, Layers]:
         rows, shares = self.pools[kind]
         row = rows[int(rng.choice(len(rows), p=shares))]
-        image, masks = _load(_frame(row, rng))
+        # Of a set of tens of thousands of large photos few come again: do not keep them.
+        load = _kept if row.threshold is None else _load
+        image, masks = load(_frame(row, rng))
         size = self.options.image_size
         if self.options.dev:
             crop = augment.Crop(0, 0, image.shape[1], image.shape[0])
@@ -200,11 +201,13 @@ def _frame(row: Row, rng: Rng) -> Row:
     )
 
 
-@lru_cache(maxsize=3000)
 def _load(row: Row) -> tuple[ImageArray, list[BoolArray]]:
     image, labels = read_image_and_labels(row)
     masks = object_masks(labels, row.kind)
     return image, masks or [labels > 0]
+
+
+_kept = lru_cache(maxsize=3000)(_load)
 
 
 @lru_cache(maxsize=2000)

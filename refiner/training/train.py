@@ -41,6 +41,7 @@ class TrainOptions:
     """One training run. The budget is a number of steps, or of minutes of training."""
 
     manifest: Path
+    """A manifest.jsonl, or a folder laid out as HQSeg-44K."""
     out: Path
     stages: tuple[Stage, ...]
     masks: int = 3

@@ -154,7 +154,7 @@ def test_segment_writes_what_the_library_answers(segment, image, weights, tmp_pa
         "height": 60,
         "sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),
     }
-    assert document["model"]["base_weights"] == "a random base"
+    assert document["model"]["base_weights"].endswith("a random base")
     assert document["milliseconds"].keys() == {"encode", "augment", "base", "refine"}
 
 
@@ -316,7 +316,7 @@ def test_what_was_trained_can_segment(
     assert main([str(part) for part in given]) == 0
     assert grey(tmp_path / "out" / "sam2refiner_mask.png").shape == (60, 80)
     document = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert document["model"]["refiner_weights"] == header.trained["summary"]
+    assert document["model"]["refiner_weights"].endswith(header.trained["summary"])
 
 
 def test_a_base_trained_from_imagenet_weights_can_be_loaded_and_resumed(

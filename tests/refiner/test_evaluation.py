@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.evaluation.command import EvaluateOptions, run
+from refiner.checkpoint import load_base, save_refiner, state_id
+from refiner.cli import main
+from refiner.config import HQConfig
+from refiner.evaluation import command
+from refiner.evaluation.command import EvaluateOptions, load_segmenters, run
 from refiner.evaluation.image import evaluate_images, mask_of, parse_models
 from refiner.evaluation.prompts import (
     PromptSpec,
@@ -12,6 +16,7 @@ from refiner.evaluation.prompts import (
     sample_prompts,
     stable_seed,
 )
+from refiner.hq import HQSAM2
 from refiner.manifest import read_manifest
 from refiner.types import (
     Box,
@@ -57,6 +62,22 @@ class LabelSegmenter:
         part = whole.copy()
         part[last + 1 :] = False
         return MaskPair(Mask(part, 0.5), Mask(whole, 0.5))
+
+
+class PartSegmenter(LabelSegmenter):
+    """Its `refined` is the left three tenths of LabelSegmenter's, its `base` the same."""
+
+    def pair(self, labels, prompts):
+        pair = super().pair(labels, prompts)
+        columns = np.flatnonzero(pair.refined.mask.any(axis=0))
+        part = pair.refined.mask.copy()
+        part[:, columns[3 * len(columns) // 10] :] = False
+        return MaskPair(pair.base, Mask(part, 0.5))
+
+
+def named(segmenter):
+    """Give a segmenter as the one of sam2refiner; leave a mapping as it is."""
+    return segmenter if isinstance(segmenter, dict) else {"sam2refiner": segmenter}
 
 
 def save(folder, name, kind, labels, source, split="val"):
@@ -106,7 +127,7 @@ def manifest(tmp_path):
 
 def evaluate(manifest, prompts, segmenter=None, models=("sam2", "sam2refiner"), **options):
     rows = evaluate_images(
-        segmenter or LabelSegmenter(),
+        named(segmenter or LabelSegmenter()),
         read_manifest(manifest, "val"),
         parse_prompt_specs(prompts),
         models,
@@ -205,18 +226,58 @@ def test_models_are_named_and_unknown_ones_refused(manifest):
     pair = LabelSegmenter().pair(np.ones((4, 4), np.uint8), Prompts(clicks=(Click(1, 1),)))
     assert mask_of(pair, "sam2") is pair.base
     assert mask_of(pair, "sam2refiner") is pair.refined
-    with pytest.raises(InputError, match="'sam3'; expected one of: sam2, sam2refiner"):
+    assert mask_of(pair, "hq-sam2") is pair.refined
+    with pytest.raises(InputError, match="'sam3'; expected one of: sam2, hq-sam2, sam2refiner"):
         mask_of(pair, "sam3")
     assert parse_models("sam2refiner, sam2,sam2") == ("sam2refiner", "sam2")
     with pytest.raises(InputError, match="Unknown model 'x'"):
         evaluate(manifest, "box", models=("x",))
+    with pytest.raises(InputError, match="Unknown model 'sam3'"):
+        evaluate(manifest, "box", {"sam3": LabelSegmenter()}, models=("sam2",))
+    with pytest.raises(InputError, match="masks of hq-sam2; got segmenters for: sam2refiner"):
+        evaluate(manifest, "box", models=("sam2", "hq-sam2"))
+    with pytest.raises(InputError, match="masks of sam2; got segmenters for: nothing"):
+        evaluate_images({}, read_manifest(manifest, "val"), (), ("sam2",), (0,))
     with pytest.raises(InputError, match="Expected photos and seeds"):
         evaluate(manifest, "box", seeds=())
 
 
+ALL = ("sam2", "hq-sam2", "sam2refiner")
+
+
+def test_several_refined_models_answer_the_same_prompts(manifest):
+    ours, hq = LabelSegmenter(), PartSegmenter("hq")
+    both = {"hq-sam2": hq, "sam2refiner": ours}
+    rows = evaluate(manifest, "box,points:2", both, models=ALL)
+    scores = [rows["ecssd", "box", model]["miou"] for model in ALL]
+    assert scores == pytest.approx([0.5, 0.3, 1])
+    assert hq.calls == ours.calls
+    assert len(hq.calls) == 3 * (1 + 2)  # photos times (box, two seeds of points)
+    alone = evaluate(manifest, "box,points:2", models=("sam2", "sam2refiner"))
+    assert alone == {key: row for key, row in rows.items() if key[2] != "hq-sam2"}
+
+
+def test_sam2_comes_from_the_first_segmenter_and_the_others_rest(manifest):
+    ours, hq = LabelSegmenter(), PartSegmenter("hq")
+    evaluate(manifest, "box,noc", {"hq-sam2": hq, "sam2refiner": ours}, models=("sam2",))
+    assert hq.calls
+    assert ours.calls == []
+
+
+def test_every_model_is_clicked_where_it_errs_among_several_too(manifest):
+    both = {"hq-sam2": PartSegmenter("hq"), "sam2refiner": LabelSegmenter()}
+    rows = evaluate(manifest, "noc", both, models=ALL)
+    assert (
+        rows["all", "noc", "sam2refiner"] == evaluate(manifest, "noc")["all", "noc", "sam2refiner"]
+    )
+    assert rows["ecssd", "noc", "sam2"] == evaluate(manifest, "noc")["ecssd", "noc", "sam2"]
+    assert rows["ecssd", "noc", "hq-sam2"]["iou_per_click"] == pytest.approx([0.3] * 20)
+    assert rows["ecssd", "noc", "hq-sam2"]["nof90"] == 1
+
+
 def test_progress_goes_to_stderr_with_the_time_left(manifest, capsys):
     rows = read_manifest(manifest, "val")
-    evaluate_images(LabelSegmenter(), rows, parse_prompt_specs("box"), ("sam2",), (0,))
+    evaluate_images(named(LabelSegmenter()), rows, parse_prompt_specs("box"), ("sam2",), (0,))
     out, err = capsys.readouterr()
     assert out == ""
     assert "3/3" in err
@@ -259,6 +320,8 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(tmp_path, manifest):
         {"models": ("sam2",)},
         {"seeds": (0, 2)},
         {"segmenter": LabelSegmenter("other")},
+        {"segmenter": {"sam2refiner": LabelSegmenter(), "hq-sam2": LabelSegmenter()}},
+        {"segmenter": {"hq-sam2": LabelSegmenter()}, "models": ("sam2", "hq-sam2")},
     ],
 )
 def test_a_resume_file_of_another_evaluation_is_refused_and_kept(tmp_path, manifest, change):
@@ -282,7 +345,7 @@ def test_the_document_says_what_was_measured_with_what(tmp_path, manifest):
     options = EvaluateOptions(
         manifest, prompts="box", seeds=2, json=out, command="evaluate it", progress=False
     )
-    document = run(LabelSegmenter(), options)
+    document = run(named(LabelSegmenter()), options)
     assert json.loads(out.read_text()) == document
     assert [file.name for file in out.parent.iterdir()] == ["fake.json"]
     config = document["config"]
@@ -290,7 +353,7 @@ def test_the_document_says_what_was_measured_with_what(tmp_path, manifest):
     assert len(config["manifest_sha256"]) == 64
     assert (config["split"], config["prompts"], config["seeds"]) == ("val", ["box"], [0, 1])
     assert (config["rows"], config["models"]) == (3, ["sam2", "sam2refiner"])
-    assert config["segmenter"]["details"] == {"seed": 1}
+    assert config["segmenters"]["sam2refiner"]["details"] == {"seed": 1}
     assert set(document["versions"]) == {"python", "torch", "sam2", "timm", "numpy", "opencv"}
     assert document["versions"]["numpy"] == np.__version__
 
@@ -298,7 +361,7 @@ def test_the_document_says_what_was_measured_with_what(tmp_path, manifest):
 def test_rows_are_kept_by_source_and_limit(manifest):
     def rows(**options):
         options = EvaluateOptions(manifest, prompts="box", seeds=1, progress=False, **options)
-        return run(LabelSegmenter(), options)["rows"]
+        return run(named(LabelSegmenter()), options)["rows"]
 
     assert {row["source"] for row in rows(source="bsds")} == {"all", "regions+clothing", "bsds"}
     assert {row["source"] for row in rows(limit=1)} == {"all", "objects", "ecssd"}
@@ -312,7 +375,7 @@ def test_a_limit_spreads_over_the_manifest(tmp_path):
         for name in "abcd":
             save(tmp_path, name, "object", square, source)
     options = EvaluateOptions(tmp_path / "manifest.jsonl", prompts="box", limit=3, progress=False)
-    rows = run(LabelSegmenter(), options)["rows"]
+    rows = run(named(LabelSegmenter()), options)["rows"]
     assert {
         row["source"]: row["n"] for row in rows if row["source"] in ("one", "two", "three")
     } == {
@@ -335,12 +398,104 @@ def test_a_limit_spreads_over_the_manifest(tmp_path):
 )
 def test_options_that_cannot_be_used_are_refused(manifest, change, message):
     with pytest.raises(InputError, match=message):
-        run(LabelSegmenter(), EvaluateOptions(manifest, progress=False, **change))
+        run(named(LabelSegmenter()), EvaluateOptions(manifest, progress=False, **change))
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {},
+        {"manifest": "m", "dataset": "dis", "root": "d"},
+        {"manifest": "m", "root": "d"},
+        {"dataset": "dis"},
+        {"root": "d"},
+    ],
+)
+def test_photos_come_from_one_place(places):
+    with pytest.raises(InputError, match="either --manifest FILE, or --dataset NAME with --root"):
+        run(named(LabelSegmenter()), EvaluateOptions(**places, progress=False))
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path, manifest):
     segmenter = LabelSegmenter()
     for place in (tmp_path, manifest / "out.json"):
         with pytest.raises(InputError, match="Cannot write"):
-            run(segmenter, EvaluateOptions(manifest, json=place, progress=False))
+            run(named(segmenter), EvaluateOptions(manifest, json=place, progress=False))
     assert segmenter.calls == []
+
+
+# what is loaded
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Load fakes whose kind is in the file's name; note what was asked for."""
+    asked = []
+
+    def load(backbone, device, base, refiner):
+        asked.append((backbone, device, base, refiner))
+        kind = "hq-sam2" if refiner is not None and "hq" in refiner.name else "sam2refiner"
+        segmenter = LabelSegmenter()
+        segmenter.info.details["kind"] = kind
+        return segmenter
+
+    monkeypatch.setattr(command, "load_segmenter", load)
+    return asked
+
+
+def test_each_refined_model_is_loaded_once_on_the_same_base(loads, tmp_path):
+    files = {"sam2refiner": None, "hq-sam2": tmp_path / "hq"}
+    loaded = load_segmenters("sam2,hq-sam2,sam2refiner", files, "sam2-lite", "cpu", tmp_path)
+    assert list(loaded) == ["hq-sam2", "sam2refiner"]
+    assert loads == [
+        ("sam2-lite", "cpu", tmp_path, tmp_path / "hq"),
+        ("sam2-lite", "cpu", tmp_path, None),
+    ]
+    assert list(load_segmenters("sam2", files)) == ["sam2refiner"]
+    assert list(load_segmenters("sam2,hq-sam2", files)) == ["hq-sam2"]
+    with pytest.raises(InputError, match="Unknown model 'sam3'"):
+        load_segmenters("sam3", files)
+
+
+def test_weights_of_another_kind_are_refused_for_a_name(loads, tmp_path):
+    with pytest.raises(InputError, match="--hq takes weights of hq-sam2, but .*ours holds a sam2r"):
+        load_segmenters("hq-sam2", {"hq-sam2": tmp_path / "ours"})
+    with pytest.raises(InputError, match="--refiner takes .* holds a hq-sam2; give it with --hq"):
+        load_segmenters("sam2refiner", {"sam2refiner": tmp_path / "hq"})
+
+
+def test_embedded_hq_weights_are_used_or_said_to_be_missing(loads, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "WEIGHTS", tmp_path)
+    with pytest.raises(InputError, match="train hq --backbone sam2-lite' and give .* with --hq"):
+        load_segmenters("sam2,hq-sam2", {})
+    (tmp_path / "hq-sam2-lite.safetensors").write_bytes(b"")
+    load_segmenters("sam2,hq-sam2", {})
+    assert loads[-1][3] == tmp_path / "hq-sam2-lite.safetensors"
+    with pytest.raises(InputError, match="no HQ-SAM2 weights for sam2.1-tiny"):
+        load_segmenters("sam2,hq-sam2", {}, "sam2.1-tiny")
+
+
+def test_the_command_measures_three_models_of_small_weights(
+    weights, lite_config, manifest, tmp_path, capsys
+):
+    hq, out = tmp_path / "hq.safetensors", tmp_path / "out.json"
+    base_id = state_id(load_base(weights[0])[0])
+    save_refiner(hq, HQSAM2(HQConfig(lite_config.hidden_dim, 128)), base_id, {"summary": "none"})
+    given = ["evaluate", "--manifest", manifest, "--weights", weights[0], "--device", "cpu"]
+    given += ["--prompts", "box", "--models", ",".join(ALL), "--json", out]
+    assert main([*map(str, given), "--refiner", str(weights[1]), "--hq", str(hq)]) == 0
+    document = json.loads(out.read_text())
+    assert document["config"]["models"] == list(ALL)
+    details = {name: one["details"] for name, one in document["config"]["segmenters"].items()}
+    assert [(name, one["kind"]) for name, one in details.items()] == [
+        ("hq-sam2", "hq-sam2"),
+        ("sam2refiner", "sam2refiner"),
+    ]
+    assert (details["hq-sam2"]["modules"], details["sam2refiner"]["modules"]) == (
+        [],
+        ["la", "pr", "mr"],
+    )
+    table = capsys.readouterr().out
+    assert all(f" {model} " in table for model in ALL)
+    assert main([*map(str, given), "--refiner", str(hq), "--hq", str(hq)]) == 2
+    assert "holds a hq-sam2; give it with --hq" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def document():
         "command": "python -m refiner evaluate --split val",
         "split": "val",
         "rows": 5,
-        "segmenter": {"backbone": "sam2-lite"},
+        "segmenters": {"sam2refiner": {"backbone": "sam2-lite"}},
     }
     return {"rows": rows, "config": config, "versions": {}}
 
