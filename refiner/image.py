@@ -42,6 +42,8 @@ from refiner.types import (
     check_image,
 )
 
+BATCH = 8
+"""Objects answered at once; a batch takes about 100 MB an object at S = 512."""
 WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "weights"
 
 
@@ -247,12 +249,16 @@ def _resize(pixels: Tensor, size: int) -> Tensor:
 
 
 def _alike(objects: Sequence[Prompts]) -> list[list[int]]:
-    """Group the objects that fit one batch: the same number of points, all or none with a mask."""
+    """Group the objects of one batch: the same number of points, all or none with a mask, few."""
     groups: dict[tuple[int, bool], list[int]] = {}
     for i, prompts in enumerate(objects):
         points = len(prompts.clicks) + 2 * (prompts.box is not None)
         groups.setdefault((points, prompts.mask is not None), []).append(i)
-    return list(groups.values())
+    return [
+        group[start : start + BATCH]
+        for group in groups.values()
+        for start in range(0, len(group), BATCH)
+    ]
 
 
 def _points(
