@@ -87,7 +87,7 @@ def _photographs() -> Sequence[ExampleSource]:
             "Tower",
             gradio / "tower.jpg",
             from_gradio,
-            Prompts((Click(210, 260), Click(212, 420))),
+            Prompts((Click(60, 200), Click(320, 250))),
         ),
         ExampleSource(
             "cat",

@@ -379,8 +379,8 @@ def test_loaded_weights_give_the_masks_of_the_models_saved(weights, segmenter, p
         assert difference < 0.05 * logits.std(), model  # half precision
     assert (loaded.info.backbone, loaded.info.device) == ("sam2-lite", "cpu")
     assert (loaded.info.base_weights, loaded.info.refiner_weights) == (
-        "a random base",
-        "a random refiner",
+        "trained by this project, a random base",
+        "trained by this project, a random refiner",
     )
     assert loaded.info.details["image_size"] == 128
 
