@@ -19,7 +19,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.browser.bench
 
 report: $(VENV)/.run
-	$(BIN)/python -m refiner report
+	$(BIN)/python -m refiner report --plot assets/results/points.svg
 
 # torch first: sam2 and two of its dependencies build against what is installed already,
 # instead of fetching a second torch into an isolated build.

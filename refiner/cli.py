@@ -102,6 +102,9 @@ def _report_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     report = verbs.add_parser("report", help="write the README's tables from the measured results")
     report.add_argument("--results", type=Path, default=Path("assets/results"))
     report.add_argument("--readme", type=Path, default=Path("README.md"))
+    report.add_argument(
+        "--plot", type=Path, metavar="FILE.svg", help="also draw scores over points"
+    )
     report.add_argument("--check", action="store_true", help="only say whether they match")
     report.set_defaults(run=run_report)
 
@@ -243,12 +246,15 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 def run_report(options: argparse.Namespace) -> None:
     """Bring the README's tables up to date, or say that they are not."""
-    from refiner.evaluation.report import update_readme
+    from refiner.evaluation.report import plot, update_readme
 
     changed = update_readme(options.readme, options.results, check=options.check)
     if changed and options.check:
         raise InputError(f"The tables of {options.readme} are old; run 'python -m refiner report'.")
     _say(f"{options.readme}: {'updated' if changed else 'up to date'}")
+    if options.plot is not None:
+        plot(options.results, options.plot)
+        _say(f"Wrote {options.plot}")
 
 
 def run_train(options: argparse.Namespace) -> None:
