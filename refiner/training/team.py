@@ -30,6 +30,12 @@ class Team:
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         return cls(dist.get_rank(), size)
 
+    def leave(self) -> None:
+        """Wait for the others, then end together: one that goes first takes the rest with it."""
+        if self.size > 1:
+            dist.barrier()
+            dist.destroy_process_group()
+
     @property
     def leads(self) -> bool:
         """True for the process that writes files."""

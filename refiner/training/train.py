@@ -142,6 +142,7 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
     if team.leads:
         save(task, optimizer, progress, options.out)
         note(options, progress, look(task, options, last, image_size, progress))
+    team.leave()
     return progress
 
 
