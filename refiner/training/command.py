@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,8 @@ def _train_base(command: TrainCommand) -> Path:
     progress = train(task, _options(command, LITE_STAGES), command.resume)
     task.set_size(config.image_size)
     path = command.out / "sam2-lite.safetensors"
-    save_base(path, base, config, _record(command, progress))
+    if _leads():
+        save_base(path, base, config, _record(command, progress))
     return path
 
 
@@ -100,7 +102,8 @@ def _train_refiner(command: TrainCommand) -> Path:
     progress = train(task, _options(command, stages), command.resume)
     name = "-".join([kind, *command.modules, command.backbone.removeprefix("sam2-")])
     path = command.out / f"{name}.safetensors"
-    save_refiner(path, refiner, state_id(base), _record(command, progress))
+    if _leads():
+        save_refiner(path, refiner, state_id(base), _record(command, progress))
     return path
 
 
@@ -131,6 +134,11 @@ def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:
         device=_device(command),
         workers=command.workers,
     )
+
+
+def _leads() -> bool:
+    """True for the one process of a torchrun that writes files."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _device(command: TrainCommand) -> str:
