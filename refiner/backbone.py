@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES, build_sam2
 from sam2.modeling.sam.transformer import Attention, TwoWayAttentionBlock
-from sam2.modeling.sam2_base import SAM2Base
-from sam2.modeling.sam2_utils import MLP, LayerNorm2d, sample_box_points
+from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
+from sam2.modeling.sam2_utils import MLP, sample_box_points
 from sam2.modeling.sam2_utils import sample_random_points_from_errors as sample_error_points
 from sam2.sam2_image_predictor import SAM2ImagePredictor
+from sam2.sam2_video_predictor import SAM2VideoPredictor
 from torch import Tensor, nn
 
 from refiner.config import OFFICIAL
@@ -31,11 +32,11 @@ from refiner.types import InputError
 
 __all__ = [
     "MLP",
+    "NO_OBJ_SCORE",
     "Attention",
     "BaseFeatures",
     "BaseOutput",
     "Fpn",
-    "LayerNorm2d",
     "PointPrompts",
     "SAM2Base",
     "TwoWayAttentionBlock",
@@ -51,6 +52,7 @@ __all__ = [
     "project",
     "prompt_map_encoder",
     "reference_predictor",
+    "reference_video_predictor",
     "sample_box_points",
     "sample_error_points",
     "set_image_size",
@@ -83,6 +85,7 @@ class BaseOutput:
         best: logits (N, 1, S/4, S/4) of the candidate with the best predicted IoU.
         best_iou: (N,) that predicted IoU.
         object_score: logits (N, 1) that the object is present.
+        token: (N, C) the output token of `best`, which an object pointer is made of.
         tokens: (N, T, C) all output tokens of the transformer, prompt tokens included.
         embedding: E, the object embedding, (N, C, S/16, S/16).
         upscaled: the map the masks are read from, (N, C/8, S/4, S/4).
@@ -93,6 +96,7 @@ class BaseOutput:
     best: Tensor
     best_iou: Tensor
     object_score: Tensor
+    token: Tensor
     tokens: Tensor
     embedding: Tensor
     upscaled: Tensor
@@ -155,7 +159,7 @@ def decode(
         g: replaces the global feature, (B, C, S/16, S/16).
         extra_tokens: (T, C) tokens that go through the transformer after the prompt tokens.
     """
-    image_embeddings = (features.g if g is None else g)[index]  # (N, C, S/16, S/16)
+    image_embeddings = (features.g if g is None else g).index_select(0, index)  # (N, C, S/16, S/16)
     inputs = None if points is None else {"point_labels": points.labels}
     multimask = base._use_multimask(is_init_cond_frame=True, point_inputs=inputs)
     sparse, dense = base.sam_prompt_encoder(
@@ -167,14 +171,14 @@ def decode(
         sparse = torch.cat([sparse, extra_tokens.expand(len(index), -1, -1)], dim=1)
     decoder = base.sam_mask_decoder
     with _outputs_of(decoder.transformer) as seen, _outputs_of(decoder.output_upscaling[-1]) as up:
-        masks, ious, _, object_score = decoder(
+        masks, ious, mask_tokens, object_score = decoder(
             image_embeddings=image_embeddings,
             image_pe=base.sam_prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=multimask,
             repeat_image=False,
-            high_res_features=[level[index] for level in features.high_res],
+            high_res_features=[level.index_select(0, index) for level in features.high_res],
         )
     tokens, embedding = seen[0]
     rows = torch.arange(len(index), device=masks.device)
@@ -185,6 +189,7 @@ def decode(
         best=masks[rows, best, None],
         best_iou=ious[rows, best],
         object_score=object_score,
+        token=mask_tokens[rows, best],
         tokens=tokens,
         embedding=embedding.transpose(1, 2).reshape_as(image_embeddings),
         upscaled=up[0],
@@ -201,7 +206,12 @@ def build_official(name: str, checkpoint: Path | None = None) -> SAM2Base:
         raise InputError(f"Unknown backbone '{name}'; choose one of {', '.join(OFFICIAL)}.")
     config_file, _ = HF_MODEL_ID_TO_FILENAMES[OFFICIAL[name]]
     try:
-        return build_sam2(config_file, str(checkpoint) if checkpoint else None, device="cpu")
+        return build_sam2(
+            config_file,
+            str(checkpoint) if checkpoint else None,
+            device="cpu",
+            hydra_overrides_extra=["++model.binarize_mask_from_pts_for_mem_enc=true"],
+        )  # the override is what sam2.build_sam.build_sam2_video_predictor sets
     except (
         RuntimeError,
         KeyError,
@@ -222,6 +232,17 @@ def reference_predictor(base: SAM2Base) -> SAM2ImagePredictor:
     """Return the sam2 package's own predictor for any S; it takes the S of 1024 for granted."""
     predictor = SAM2ImagePredictor(base)
     predictor._bb_feat_sizes = [(base.image_size // stride,) * 2 for stride in (4, 8, 16)]
+    return predictor
+
+
+def reference_video_predictor(base: SAM2Base) -> SAM2VideoPredictor:
+    """Return the sam2 package's own video predictor of `base`, without its filling of holes."""
+    predictor = SAM2VideoPredictor.__new__(SAM2VideoPredictor)
+    predictor.__dict__.update(base.__dict__)
+    predictor.fill_hole_area = 0
+    predictor.non_overlap_masks = False
+    predictor.clear_non_cond_mem_around_input = False
+    predictor.add_all_frames_to_correct_as_cond = False
     return predictor
 
 

@@ -105,6 +105,16 @@ def load_refiner(path: Path, base: SAM2Base) -> tuple[Refiner, Header]:
     return refiner.eval(), header
 
 
+def fill_refiner(refiner: Refiner, path: Path) -> None:
+    """Start the training of a refiner from one of the same shape, whatever base that one is for.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds a refiner of another shape.
+    """
+    _, tensors = _read(path, (HQ if isinstance(refiner, HQSAM2) else REFINER,))
+    _fill(refiner, tensors, path)
+
+
 def build_refiner(kind: str, config: dict[str, Any]) -> Refiner:
     """Build a `sam2refiner` or `hq-sam2` with fresh weights."""
     return HQSAM2(HQConfig(**config)) if kind == HQ else SAM2Refiner(RefinerConfig(**config))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from refiner.config import BACKBONES, LITE, MODULES
+from refiner.config import BACKBONES, LITE, VARIANTS
 from refiner.exports import cutout_png, mask_png, object_color, overlay_png, result_document
 from refiner.types import Box, Click, InputError, Prompts
 
@@ -125,10 +125,22 @@ def _train_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     train.add_argument("--steps", type=int)
     train.add_argument("--backbone", choices=BACKBONES, default=LITE)
     train.add_argument("--weights", type=Path, help="of the base a refiner is trained on")
+    train.add_argument("--from", type=Path, dest="start", help="weights to start from")
+    train.add_argument(
+        "--stages",
+        type=parse_stages,
+        default=(),
+        metavar="UNTIL:SIZE:PICTURES,...",
+        help="the curriculum: share of the budget, side in pixels, pictures a part",
+    )
     train.add_argument("--pictures", type=int, help="pictures a part at the last stage")
     train.add_argument("--accumulate", type=int, default=1, help="parts of a batch a process")
     train.add_argument(
-        "--modules", type=parse_modules, default=(), help="la,pr,mr: an ablation of the refiner"
+        "--variants",
+        type=parse_variants,
+        default=(),
+        metavar="NAMES",
+        help="for refiner: what to train side by side, ablations and the baseline included, or all",
     )
     train.add_argument("--masks", type=int, default=3, help="target masks a picture")
     train.add_argument("--rate", type=float, default=8e-4)
@@ -169,11 +181,30 @@ def parse_box(text: str) -> Box:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def parse_modules(text: str) -> tuple[str, ...]:
-    """Read a list like `la,mr`."""
-    names = tuple(name for name in MODULES if name in text.split(","))
-    if len(names) != len(text.split(",")):
-        raise argparse.ArgumentTypeError(f"expected some of {','.join(MODULES)} but got '{text}'")
+def parse_stages(text: str) -> tuple[tuple[float, int, int], ...]:
+    """Read `0.5:256:8,1:512:4`: shares of the budget that grow to 1, sides, pictures a part."""
+    try:
+        parts = [part.split(":") for part in text.split(",")]
+        stages = tuple((float(until), int(size), int(count)) for until, size, count in parts)
+    except ValueError:
+        stages = ()
+    ends = [until for until, _, _ in stages]
+    sound = all(size >= 64 and size % 32 == 0 and count > 0 for _, size, count in stages)
+    if not (sound and ends and ends[-1] == 1 and [0.0, *ends] == sorted({0.0, *ends})):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no curriculum; expected UNTIL:SIZE:PICTURES,... with shares growing to 1 "
+            "and sizes in multiples of 32, like 0.5:256:8,1:512:4"
+        )
+    return stages
+
+
+def parse_variants(text: str) -> tuple[str, ...]:
+    """Read a list like `sam2refiner,hq-sam2`, or `all`."""
+    names = tuple(VARIANTS) if text == "all" else tuple(dict.fromkeys(text.split(",")))
+    if not set(names) <= set(VARIANTS):
+        raise argparse.ArgumentTypeError(
+            f"expected 'all' or some of {','.join(VARIANTS)} but got '{text}'"
+        )
     return names
 
 
@@ -263,7 +294,7 @@ def run_train(options: argparse.Namespace) -> None:
 
     names = {field.name for field in dataclasses.fields(TrainCommand)}
     chosen = {name: value for name, value in vars(options).items() if name in names}
-    _say(f"Wrote {run(TrainCommand(**chosen))}")
+    _say("\n".join(f"Wrote {path}" for path in run(TrainCommand(**chosen))))
 
 
 def run_bench(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 OFFICIAL = {
     "sam2.1-tiny": "facebook/sam2.1-hiera-tiny",
@@ -16,6 +17,10 @@ BACKBONES = (LITE, *OFFICIAL)
 
 MODULES = ("la", "pr", "mr")
 """Localization augment, prompt retargeting, mask refinement."""
+QUARTERS = ("source", "resized", "half")
+"""What localization augment's quarters are cut from: the picture resized to 2S x 2S from its own
+pixels; its S x S version enlarged to that; or the S x S version itself, in quarters of half size.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,26 @@ class RefinerConfig:
     """Radius of a click in the dense prompt map, in pixels at S/4."""
     modules: tuple[str, ...] = MODULES
     """Which of the three modules are there; all but in ablations."""
+    quarters: str = "source"
+    """One of `QUARTERS`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))  # lists when read from JSON
         object.__setattr__(self, "modules", tuple(self.modules))
         if not self.modules or not set(self.modules) <= set(MODULES):
             raise ValueError(f"modules must be some of {MODULES}, got {self.modules}.")
+        if self.quarters not in QUARTERS:
+            raise ValueError(f"quarters must be one of {QUARTERS}, got {self.quarters!r}.")
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "sam2refiner": {},
+    "sam2refiner-la": {"modules": ("la",)},
+    "sam2refiner-la-pr": {"modules": ("la", "pr")},
+    "sam2refiner-la-mr": {"modules": ("la", "mr")},
+    "sam2refiner-pr-mr": {"modules": ("pr", "mr")},
+    "sam2refiner-resized": {"quarters": "resized"},
+    "sam2refiner-half": {"quarters": "half"},
+    "hq-sam2": {},
+}
+"""What can be trained on a base, with its settings: the whole model, its ablations, the baseline."""

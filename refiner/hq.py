@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
-from refiner.backbone import MLP, BaseFeatures, Fpn, LayerNorm2d, PointPrompts, SAM2Base, decode
+from refiner.backbone import MLP, BaseFeatures, Fpn, PointPrompts, SAM2Base, decode
 from refiner.config import HQConfig
 from refiner.model import RefinerOutput, grown
 
@@ -74,6 +75,6 @@ class HQSAM2(nn.Module):
         """Answer the prompts of N objects; see `SAM2Refiner.forward`."""
         decoded = decode(base, features, index, points, mask_logits, extra_tokens=self.token.weight)
         weights = self.token_mlp(decoded.tokens[:, -1])  # (N, C/8)
-        maps = self.mask_feature(decoded.upscaled) + prepared.fused[index]
+        maps = self.mask_feature(decoded.upscaled) + prepared.fused.index_select(0, index)
         low = decoded.best + torch.einsum("nc,nchw->nhw", weights, maps)[:, None]
         return RefinerOutput(grown(low, base), (), decoded)

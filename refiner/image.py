@@ -28,7 +28,7 @@ from refiner.backbone import (
 from refiner.checkpoint import Header, Refiner, load_base, load_refiner
 from refiner.config import BACKBONES, LITE
 from refiner.embedding import Embedding, EmbeddingCache
-from refiner.model import SAM2Refiner, local_features
+from refiner.model import SAM2Refiner, local_features, picture_to_cut
 from refiner.types import (
     MAX_OBJECTS,
     ImageArray,
@@ -135,15 +135,18 @@ class ImageSegmenter:
             picture = normalise(_resize(pixels, size))
             features, fpn = encode(self.base, picture)
         with watch.stage("augment"):
-            local = self._local(pixels) if self.refiner.needs_local else None
+            local = self._local(pixels, picture) if self.refiner.needs_local else None
             refined = self.refiner.prepare(self.base, features.g, fpn, picture, local)
         embedding = Embedding(features, refined)
         self.cache.put(key, embedding)
         return embedding
 
-    def _local(self, pixels: Tensor) -> Tensor:
-        """Encode the quarters of a picture (1, 3, H, W), cut from its own pixels."""
-        return local_features(self.base, normalise(_resize(pixels, 2 * self.base.image_size)))
+    def _local(self, pixels: Tensor, whole: Tensor) -> Tensor:
+        """Encode the quarters of a picture (1, 3, H, W)."""
+        doubled = normalise(_resize(pixels, 2 * self.base.image_size))
+        return local_features(
+            self.base, picture_to_cut(self.refiner.config.quarters, whole, doubled)
+        )
 
     def _answer(
         self,

@@ -13,7 +13,7 @@ from sam2.modeling.position_encoding import PositionEmbeddingSine
 from sam2.modeling.sam.prompt_encoder import PromptEncoder
 from sam2.modeling.sam.transformer import RoPEAttention
 from sam2.modeling.sam2_base import SAM2Base
-from sam2.modeling.sam2_utils import LayerNorm2d
+from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -128,6 +128,7 @@ class SAM2Lite(SAM2Base):  # type: ignore[misc]
             image_size=config.image_size,
             sigmoid_scale_for_mem_enc=20.0,
             sigmoid_bias_for_mem_enc=-10.0,
+            binarize_mask_from_pts_for_mem_enc=True,
             use_mask_input_as_output_without_sam=True,
             directly_add_no_mem_embed=True,
             no_obj_embed_spatial=True,

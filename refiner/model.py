@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from refiner.backbone import (
@@ -17,7 +18,6 @@ from refiner.backbone import (
     BaseFeatures,
     BaseOutput,
     Fpn,
-    LayerNorm2d,
     PointPrompts,
     SAM2Base,
     TwoWayAttentionBlock,
@@ -122,10 +122,27 @@ class SAM2Refiner(nn.Module):
         return RefinerOutput(grown(low, base), (), decoded)
 
 
-def local_features(base: SAM2Base, doubled: Tensor) -> Tensor:
-    """Encode the four quarters of pictures (B, 3, 2S, 2S); put s2 together as L (B, C, 2h, 2h)."""
-    half = doubled.shape[-1] // 2
-    rows = torch.split(doubled, half, dim=2)
+def picture_to_cut(quarters: str, whole: Tensor, doubled: Tensor) -> Tensor:
+    """Choose what the quarters are cut from, one of `config.QUARTERS`.
+
+    Args:
+        quarters: the choice.
+        whole: the pictures at S x S.
+        doubled: the pictures at 2S x 2S, with the pixels of their own.
+    """
+    if quarters == "resized":
+        return F.interpolate(whole, scale_factor=2, mode="bilinear", align_corners=False)
+    return whole if quarters == "half" else doubled
+
+
+def local_features(base: SAM2Base, pictures: Tensor) -> Tensor:
+    """Encode the four quarters of pictures (B, 3, H, W), 2S x 2S as a rule; s2 put together is L.
+
+    Returns:
+        L, (B, C, H/16, W/16).
+    """
+    half = pictures.shape[-1] // 2
+    rows = torch.split(pictures, half, dim=2)
     views = torch.stack([view for row in rows for view in torch.split(row, half, dim=3)])
     s2 = encode_coarse(base, views.flatten(0, 1))  # (4B, C, h, h)
     top_left, top_right, low_left, low_right = s2.chunk(4)
@@ -135,8 +152,6 @@ def local_features(base: SAM2Base, doubled: Tensor) -> Tensor:
 
 class LocalizationAugment(nn.Module):
     """G asks the quarters' features for local detail (paper section 3.2.1)."""
-
-    strides = (2, 4, 8)
 
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
@@ -150,8 +165,9 @@ class LocalizationAugment(nn.Module):
         self.gate = nn.Parameter(torch.zeros(width))
 
     def forward(self, g: Tensor, local: Tensor, pe_layer: nn.Module) -> Tensor:
-        """Return G_ref (B, C, h, h) from G and L (B, C, 2h, 2h)."""
-        pools = [F.avg_pool2d(local, stride) for stride in self.strides]  # 2h/2, 2h/4, 2h/8
+        """Return G_ref (B, C, h, h) from G and L (B, C, 2h, 2h), or (B, C, h, h) of small quarters."""
+        finest = max(1, local.shape[-1] // g.shape[-1])  # 2 in the paper
+        pools = [F.avg_pool2d(local, finest * k) for k in (1, 2, 4)]  # h, h/2, h/4
         value = torch.cat([_tokens(pool) for pool in pools], dim=1)  # (B, h² + h²/4 + h²/16, C)
         position = torch.cat([_tokens(pe_layer(pool.shape[-2:])[None]) for pool in pools], dim=1)
         query = _tokens(g)  # (B, h², C)
@@ -267,10 +283,11 @@ class MaskRefinement(nn.Module):
         for stage, head, level in zip(self.stages, self.heads, prepared.levels, strict=True):
             if x.shape[-1] != level.shape[-1]:
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            x = stage(torch.cat([x, level[index]], dim=1))  # D1 at S/16, D2 at S/8, D3 at S/4
+            skip = level.index_select(0, index)
+            x = stage(torch.cat([x, skip], dim=1))  # D1 at S/16, D2 at S/8, D3 at S/4
             heads.append(head(x))
         assert prepared.low_level is not None
-        full = self.grow(x) + prepared.low_level[index]  # (N, w5, S, S)
+        full = self.grow(x) + prepared.low_level.index_select(0, index)  # (N, w5, S, S)
         return self.output(full), (heads[0], heads[1], heads[2])
 
 

@@ -14,19 +14,21 @@ from refiner.backbone import SAM2Base, build_lite, load_official
 from refiner.checkpoint import (
     HQ,
     REFINER,
+    Refiner,
     build_refiner,
+    fill_refiner,
     load_base,
     save_base,
     save_refiner,
     state_id,
 )
-from refiner.config import LITE, LiteConfig
+from refiner.config import LITE, VARIANTS, LiteConfig
 from refiner.training.base import BaseTask
 from refiner.training.refiner import RefinerTask
 from refiner.training.train import Progress, Stage, TrainOptions, train
 from refiner.types import InputError
 
-LITE_STAGES = (Stage(0.08, 128, 16), Stage(0.62, 256, 8), Stage(1.0, 512, 4))
+LITE_STAGES = (Stage(0.08, 128, 16), Stage(0.4, 256, 8), Stage(0.7, 384, 4), Stage(1.0, 512, 4))
 """sam2-lite's curriculum on a small machine: coarse and fast first."""
 REFINER_STAGES = (Stage(0.55, 256, 4), Stage(1.0, 512, 2))
 """The same for SAM2Refiner on sam2-lite."""
@@ -48,12 +50,16 @@ class TrainCommand:
     """For `refiner` and `hq`: the base to train on."""
     weights: Path | None = None
     """For `refiner` and `hq`: the base's weights; the embedded ones of sam2-lite if not given."""
+    start: Path | None = None
+    """Weights to start from: of the same model as the one trained."""
+    stages: tuple[tuple[float, int, int], ...] = ()
+    """The curriculum, see `Stage`; the one of this file if not given."""
     pictures: int | None = None
     """Pictures a part of a batch at the last stage; a stage of half the side takes twice as many."""
     accumulate: int = 1
     """Parts of a batch on each process."""
-    modules: tuple[str, ...] = ()
-    """For `refiner`: the modules of an ablation; all if not given."""
+    variants: tuple[str, ...] = ()
+    """For `refiner`: some of `config.VARIANTS`, trained side by side; sam2refiner if not given."""
     masks: int = 3
     rate: float = 8e-4
     seed: int = 0
@@ -64,8 +70,8 @@ class TrainCommand:
     command: str = ""
 
 
-def run(command: TrainCommand) -> Path:
-    """Train as asked and return the weights' path.
+def run(command: TrainCommand) -> list[Path]:
+    """Train as asked and return the paths of the weights.
 
     Raises:
         InputError: an option cannot be used.
@@ -73,38 +79,53 @@ def run(command: TrainCommand) -> Path:
     if (command.minutes is None) == (command.steps is None):
         raise InputError("Give the budget: either --minutes N or --steps N.")
     torch.manual_seed(command.seed)
-    return _train_base(command) if command.what == "base" else _train_refiner(command)
+    return _train_base(command) if command.what == "base" else _train_refiners(command)
 
 
-def _train_base(command: TrainCommand) -> Path:
+def _train_base(command: TrainCommand) -> list[Path]:
     config = LiteConfig()
-    base = build_lite(config)
-    base.image_encoder.trunk.load_imagenet(config.trunk, _imagenet(config.trunk))
+    if command.start is not None:
+        base, header = load_base(command.start)
+        config = LiteConfig(**header.config)
+    else:
+        base = build_lite(config)
+        base.image_encoder.trunk.load_imagenet(config.trunk, _imagenet(config.trunk))
     task = BaseTask(base, command.trunk_from)
     progress = train(task, _options(command, LITE_STAGES), command.resume)
     task.set_size(config.image_size)
     path = command.out / "sam2-lite.safetensors"
     if _leads():
         save_base(path, base, config, _record(command, progress))
-    return path
+    return [path]
 
 
-def _train_refiner(command: TrainCommand) -> Path:
+def _train_refiners(command: TrainCommand) -> list[Path]:
     base = _base(command)
-    kind = HQ if command.what == "hq" else REFINER
-    config: dict[str, Any] = {"hidden_dim": base.hidden_dim, "image_size": base.image_size}
-    if command.modules:
-        config["modules"] = command.modules
-    refiner = build_refiner(kind, config)
+    names = (HQ,) if command.what == "hq" else command.variants or (REFINER,)
+    if command.start is not None and len(names) > 1:
+        raise InputError("--from gives the weights of one model; name one variant with it.")
+    refiners = {name: _new_refiner(command, base, name) for name in names}
     lite = command.backbone == LITE
     stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
-    task = RefinerTask(base.to(_device(command)), refiner, resizable=lite)
+    task = RefinerTask(base.to(_device(command)), refiners, resizable=lite)
     progress = train(task, _options(command, stages), command.resume)
-    name = "-".join([kind, *command.modules, command.backbone.removeprefix("sam2-")])
-    path = command.out / f"{name}.safetensors"
+    paths = [
+        command.out / f"{name}-{command.backbone.removeprefix('sam2-')}.safetensors"
+        for name in names
+    ]
     if _leads():
-        save_refiner(path, refiner, state_id(base), _record(command, progress))
-    return path
+        for path, refiner in zip(paths, refiners.values(), strict=True):
+            save_refiner(path, refiner, state_id(base), _record(command, progress))
+    return paths
+
+
+def _new_refiner(command: TrainCommand, base: SAM2Base, name: str) -> Refiner:
+    torch.manual_seed(command.seed)  # what a variant starts from depends on no other variant
+    sizes = {"hidden_dim": base.hidden_dim, "image_size": base.image_size}
+    refiner = build_refiner(HQ if name == HQ else REFINER, {**sizes, **VARIANTS[name]})
+    if command.start is not None:
+        fill_refiner(refiner, command.start)
+    return refiner
 
 
 def _base(command: TrainCommand) -> SAM2Base:
@@ -116,6 +137,7 @@ def _base(command: TrainCommand) -> SAM2Base:
 
 
 def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:
+    stages = tuple(Stage(*part) for part in command.stages) or stages
     if command.pictures is not None:
         last = stages[-1].size
         stages = tuple(

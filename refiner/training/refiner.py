@@ -1,7 +1,8 @@
-"""Training of SAM2Refiner, or of the HQ-SAM2 baseline, on a frozen base."""
+"""Training of SAM2Refiner, its ablations and the HQ-SAM2 baseline, side by side on a frozen base."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ from torch import Tensor, nn
 
 from refiner.backbone import BaseFeatures, SAM2Base, decode, encode, normalise, set_image_size
 from refiner.checkpoint import Refiner
-from refiner.model import local_features
+from refiner.model import RefinerOutput, local_features, picture_to_cut
 from refiner.training import prompts
 from refiner.training.losses import bce_dice, flatten, soft_iou
 
 Rng = np.random.Generator
-Encoded = tuple[BaseFeatures, Any]
-"""What base and refiner keep of a batch of pictures."""
+Encoded = tuple[BaseFeatures, dict[str, Any]]
+"""What the base keeps of a batch of pictures, and what each refiner keeps of it, by name."""
 
 INTERMEDIATE = 0.3
 """Weight of each intermediate loss (paper, equation 3)."""
@@ -26,18 +27,26 @@ CORRECTED_SHARE = 0.3
 
 
 class RefinerTask:
-    """What the loop needs of a refiner in training; the base never changes."""
+    """What the loop needs of refiners in training; the base never changes.
 
-    def __init__(self, base: SAM2Base, refiner: Refiner, resizable: bool) -> None:
-        """Train `refiner` on `base`; S follows the stages only if the base is `resizable`."""
+    All see the same pictures and prompts at every step and share one encoding of them. Nothing else
+    is shared: each has its own loss and its own group of the optimizer.
+    """
+
+    def __init__(self, base: SAM2Base, refiners: Mapping[str, Refiner], resizable: bool) -> None:
+        """Train `refiners` on `base`; S follows the stages only if the base is `resizable`."""
         self.base = base.eval().requires_grad_(False)
-        self.refiner = refiner
-        self.module: nn.Module = refiner
+        self.module: nn.Module = nn.ModuleDict(refiners)
         self.resizable = resizable
 
+    @property
+    def refiners(self) -> Iterator[tuple[str, Any]]:
+        """The refiners in training, by name."""
+        return self.module.named_children()
+
     def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
-        """Return the optimizer's one group."""
-        return [{"params": list(self.refiner.parameters()), "lr": rate}]
+        """Return the optimizer's groups, one for each refiner."""
+        return [{"params": list(one.parameters()), "lr": rate} for _, one in self.refiners]
 
     def set_size(self, size: int) -> int:
         """Set S; return the side of the pictures wanted: 2S, of which the quarters are cut."""
@@ -46,18 +55,25 @@ class RefinerTask:
         return 2 * size
 
     def encode(self, images: Tensor) -> Encoded:
-        """Encode uint8 pictures (B, 3, 2S, 2S); only the refiner's own part has gradients."""
+        """Encode uint8 pictures (B, 3, 2S, 2S); only the refiners' own parts have gradients."""
         with torch.no_grad():
             doubled = normalise(images.float() / 255)
             whole = F.avg_pool2d(doubled, 2)
             features, fpn = encode(self.base, whole)
-            local = local_features(self.base, doubled) if self.refiner.needs_local else None
-        return features, self.refiner.prepare(self.base, features.g, fpn, whole, local)
+            cuts = {one.config.quarters for _, one in self.refiners if one.needs_local}
+            local = {
+                cut: local_features(self.base, picture_to_cut(cut, whole, doubled)) for cut in cuts
+            }
+        prepared = {}
+        for name, one in self.refiners:
+            own = local[one.config.quarters] if one.needs_local else None
+            prepared[name] = one.prepare(self.base, features.g, fpn, whole, own)
+        return features, prepared
 
     def loss(
         self, images: Tensor, masks: Tensor, rng: Rng, share: float
     ) -> tuple[Tensor, dict[str, float]]:
-        """Return the paper's loss (equation 3) for one prompt an object.
+        """Return the sum of the refiners' losses (paper, equation 3) for one prompt an object.
 
         Args:
             images: uint8 (B, 3, 2S, 2S).
@@ -73,27 +89,37 @@ class RefinerTask:
             with torch.no_grad():
                 answer = decode(self.base, features, index, given.points, given.mask_logits).best
             given = prompts.corrected(given, inside, answer, rng)
-        output = self.refiner(self.base, features, prepared, index, given.points, given.mask_logits)
         truth = targets[:, None].float() / 255
-        loss = bce_dice(output.logits, truth).mean()
-        for logits in output.intermediate:
-            small = F.interpolate(truth, logits.shape[-2:], mode="area")
-            loss = loss + INTERMEDIATE * bce_dice(logits, small).mean()
-        small = F.interpolate(truth, output.decoded.best.shape[-2:], mode="area")
-        return loss, {
-            "iou": float(soft_iou(output.logits, truth).mean()),
-            "iou_decoded": float(soft_iou(output.decoded.best, small).mean()),
-        }
+        total, log = truth.new_zeros(()), {}
+        for name, one in self.refiners:
+            output = one(
+                self.base, features, prepared[name], index, given.points, given.mask_logits
+            )
+            total = total + refiner_loss(output, truth)
+            log[f"iou_{name}"] = float(soft_iou(output.logits, truth).mean())
+        return total, log
 
     def answers(
         self, encoded: Encoded, masks: Tensor, given: prompts.TrainingPrompts
     ) -> dict[str, Tensor]:
-        """Return both models' probability maps (N, 1, ., .) for the given prompts."""
+        """Return every model's probability maps (N, 1, ., .) for the given prompts."""
         features, prepared = encoded
         index, _, _ = flatten(masks)
         asked = (index, given.points, given.mask_logits)
         base = decode(self.base, features, *asked).best
         side = self.base.image_size
         upsampled = F.interpolate(base, (side, side), mode="bilinear", align_corners=False)
-        refined = self.refiner(self.base, features, prepared, *asked).logits
-        return {"sam2": upsampled.sigmoid(), "refined": refined.sigmoid()}
+        refined = {
+            name: one(self.base, features, prepared[name], *asked).logits.sigmoid()
+            for name, one in self.refiners
+        }
+        return {"sam2": upsampled.sigmoid(), **refined}
+
+
+def refiner_loss(output: RefinerOutput, truth: Tensor) -> Tensor:
+    """Return equation 3 of the paper for soft truth (N, 1, S, S)."""
+    loss = bce_dice(output.logits, truth).mean()
+    for logits in output.intermediate:
+        small = F.interpolate(truth, logits.shape[-2:], mode="area")
+        loss = loss + INTERMEDIATE * bce_dice(logits, small).mean()
+    return loss

@@ -176,7 +176,8 @@ def step(
         (loss / total).backward()  # type: ignore[no-untyped-call]
         logs.append({"loss": float(loss.detach()), **log})
     team.add_gradients(task.module.parameters())
-    nn.utils.clip_grad_norm_(task.module.parameters(), 1.0)
+    for group in optimizer.param_groups:  # by group: models side by side do not touch each other
+        nn.utils.clip_grad_norm_(group["params"], 1.0)
     optimizer.step()
     means = {key: float(np.mean([log[key] for log in logs])) for key in logs[0]}
     return team.mean(means, options.device)

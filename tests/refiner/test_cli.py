@@ -319,6 +319,34 @@ def test_what_was_trained_can_segment(
     assert document["model"]["refiner_weights"].endswith(header.trained["summary"])
 
 
+def test_variants_are_trained_side_by_side_and_gone_on_with(
+    small_runs, manifest, weights, tmp_path, capsys
+):
+    names, given = ["sam2refiner-la", "hq-sam2"], ["--weights", weights[0], "--steps", 1]
+    given += ["--masks", 2, "--stages", "1:64:2"]
+    variants = ["--variants", ",".join(names)]
+    assert train("refiner", manifest, tmp_path / "a", *variants, *given) == 0
+    base, _ = load_base(weights[0])
+    first = tmp_path / "a" / "sam2refiner-la-lite.safetensors"
+    assert load_refiner(first, base)[0].config.modules == ("la",)
+    assert load_refiner(tmp_path / "a" / "hq-sam2-lite.safetensors", base)[1].kind == "hq-sam2"
+    one = ["--variants", names[0], "--from", first, "--rate", "0"]
+    assert train("refiner", manifest, tmp_path / "b", *one, *given) == 0
+    again = load_refiner(tmp_path / "b" / "sam2refiner-la-lite.safetensors", base)[0]
+    assert state_id(again) == state_id(load_refiner(first, base)[0])
+    capsys.readouterr()
+    line = refused(capsys, train("refiner", manifest, tmp_path, *variants, "--from", first, *given))
+    assert "one variant" in line
+
+
+@pytest.mark.parametrize("text", ["", "1:64", "0.5:64:2", "0.5:64:2,0.2:64:2,1:64:2", "1:60:2"])
+def test_a_curriculum_that_makes_no_sense_is_refused(text, capsys):
+    given = ["train", "base", "--manifest", "m", "--out", "o", "--steps", "1", "--stages", text]
+    with pytest.raises(SystemExit):
+        main(given)
+    assert "no curriculum" in capsys.readouterr().err
+
+
 def test_a_base_trained_from_imagenet_weights_can_be_loaded_and_resumed(
     small_runs, manifest, tmp_path, monkeypatch, lite_config
 ):

@@ -71,13 +71,14 @@ def test_unknown_modules_are_refused(modules):
 def test_hq_sam2_learns_and_leaves_the_base_alone(lite_base, points, new_base):
     base = new_base()
     before = state_id(base)
-    task = RefinerTask(base, hq_model(base), resizable=True)
+    model = hq_model(base)
+    task = RefinerTask(base, {"hq-sam2": model}, resizable=True)
     optimizer = torch.optim.Adam(task.parameter_groups(1e-2))
     truth = torch.zeros(1, 1, 128, 128)
     truth[..., 30:90, 30:90] = 1
     losses = []
     for _ in range(8):
-        output, _ = answer(base, task.refiner, points)
+        output, _ = answer(base, model, points)
         loss = F.binary_cross_entropy_with_logits(output.logits, truth)
         optimizer.zero_grad()
         loss.backward()

@@ -19,6 +19,7 @@ from refiner.model import (
     ReceptiveFieldBlock,
     SAM2Refiner,
     local_features,
+    picture_to_cut,
 )
 
 ONE = torch.zeros(1, dtype=torch.int64)
@@ -72,6 +73,25 @@ def test_localization_augment_attends_to_three_grids_of_the_quarters():
         pe_layer = lambda size: torch.zeros(256, *size)  # noqa: E731
         augment(torch.zeros(1, 256, 64, 64), torch.zeros(1, 256, 128, 128), pe_layer)
     assert seen == [((1, 4096, 256), (1, 5376, 256), (1, 5376, 256))]
+
+
+def test_half_size_quarters_are_seen_on_the_same_three_grids():
+    seen = []
+    with torch.device("meta"):
+        augment = LocalizationAugment(RefinerConfig(256, 1024, quarters="half"))
+        augment.attention.forward = lambda q, k, v: seen.append(k.shape) or q
+        pe_layer = lambda size: torch.zeros(256, *size)  # noqa: E731
+        augment(torch.zeros(1, 256, 64, 64), torch.zeros(1, 256, 64, 64), pe_layer)
+    assert seen == [(1, 5376, 256)]
+
+
+def test_quarters_are_cut_from_what_was_chosen():
+    whole, doubled = torch.randn(1, 3, 32, 32), torch.randn(1, 3, 64, 64)
+    assert picture_to_cut("source", whole, doubled) is doubled
+    assert picture_to_cut("half", whole, doubled) is whole
+    resized = picture_to_cut("resized", whole, doubled)
+    assert resized.shape == doubled.shape
+    torch.testing.assert_close(F.avg_pool2d(resized, 2).mean(), whole.mean(), atol=0.02, rtol=0)
 
 
 def test_modules_have_the_sizes_of_the_paper_at_256_channels():

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 
 from refiner.backbone import SAM2Base, build_lite, decode, sample_box_points
 from refiner.checkpoint import state_id
+from refiner.config import RefinerConfig
+from refiner.model import SAM2Refiner
 from refiner.training import augment, prompts
 from refiner.training.base import BaseTask
 from refiner.training.data import MIX, DataOptions, TrainingData, collate, is_dev
@@ -359,7 +361,7 @@ def base_task(base, trunk_from=2.0):
 
 
 def refiner_task(base, refiner):
-    return RefinerTask(base, refiner, resizable=True)
+    return RefinerTask(base, {"refined": refiner}, resizable=True)
 
 
 def run_options(manifest, out, **changes):
@@ -589,6 +591,22 @@ def test_an_untrained_refiner_answers_as_its_base(new_base, new_refiner, plain_m
         answers = task.answers(task.encode(images), masks, given)
     assert torch.equal(answers["sam2"], answers["refined"])
     assert answers["sam2"].shape == (4, 1, 64, 64)
+
+
+def test_models_trained_side_by_side_are_those_trained_alone(
+    new_base, new_refiner, plain_manifest, tmp_path
+):
+    config = RefinerConfig(64, 128, modules=("la", "pr"), quarters="half")
+
+    def run(folder, names):
+        torch.manual_seed(1)
+        models = {"all": new_refiner(trained=False), "some": SAM2Refiner(config)}
+        task = RefinerTask(new_base(), {name: models[name] for name in names}, resizable=True)
+        train(task, run_options(plain_manifest, tmp_path / folder, steps=3))
+        return {name: state_id(model) for name, model in task.refiners}
+
+    together = run("together", ("all", "some"))
+    assert together == run("first", ("all",)) | run("second", ("some",))
 
 
 def test_the_base_in_training_computes_the_features_it_is_used_with(lite_base, new_base):
