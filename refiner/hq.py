@@ -28,7 +28,7 @@ class HQFeatures:
 class HQSAM2(nn.Module):
     """High-quality token, its MLP and the fusion of features; the base stays outside."""
 
-    needs_local = False
+    quarters = None
 
     def __init__(self, config: HQConfig) -> None:
         super().__init__()

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from refiner.backbone import (
+    BaseFeatures,
+    Fpn,
     PointPrompts,
     SAM2Base,
     decode,
@@ -28,7 +30,7 @@ from refiner.backbone import (
 from refiner.checkpoint import Header, Refiner, load_base, load_refiner
 from refiner.config import BACKBONES, LITE
 from refiner.embedding import Embedding, EmbeddingCache
-from refiner.model import SAM2Refiner, local_features, picture_to_cut
+from refiner.model import RefinerOutput, SAM2Refiner, local_features, picture_to_cut
 from refiner.types import (
     MAX_OBJECTS,
     ImageArray,
@@ -68,16 +70,11 @@ class Stopwatch:
         return Timings(*(self.spent.get(name, 0.0) for name in Timings.__slots__))
 
 
-class ImageSegmenter:
-    """Both models on one device, sharing one encoder pass a picture; a `types.Segmenter`."""
+class BaseSegmenter:
+    """SAM2 alone on one device: both masks of each pair are its own; a `types.Segmenter`."""
 
-    def __init__(
-        self, base: SAM2Base, refiner: Refiner, info: ModelInfo, device: torch.device
-    ) -> None:
+    def __init__(self, base: SAM2Base, info: ModelInfo, device: torch.device) -> None:
         self.base = base.to(device).eval().requires_grad_(False)
-        self.refiner = refiner.to(device).eval().requires_grad_(False)
-        if device.type == "cpu":
-            self.refiner = self.refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.info = info
         self.device = device
         self.cache = EmbeddingCache()
@@ -135,18 +132,14 @@ class ImageSegmenter:
             picture = normalise(_resize(pixels, size))
             features, fpn = encode(self.base, picture)
         with watch.stage("augment"):
-            local = self._local(pixels, picture) if self.refiner.needs_local else None
-            refined = self.refiner.prepare(self.base, features.g, fpn, picture, local)
+            refined = self._augmented(pixels, picture, features, fpn)
         embedding = Embedding(features, refined)
         self.cache.put(key, embedding)
         return embedding
 
-    def _local(self, pixels: Tensor, whole: Tensor) -> Tensor:
-        """Encode the quarters of a picture (1, 3, H, W)."""
-        doubled = normalise(_resize(pixels, 2 * self.base.image_size))
-        return local_features(
-            self.base, picture_to_cut(self.refiner.config.quarters, whole, doubled)
-        )
+    def _augmented(self, pixels: Tensor, picture: Tensor, features: BaseFeatures, fpn: Fpn) -> Any:
+        """Do for a picture what only the refined masks need."""
+        return None
 
     def _answer(
         self,
@@ -167,14 +160,60 @@ class ImageSegmenter:
                 for i in range(len(group))
             ]
         with watch.stage("refine"):
-            output = self.refiner(
-                self.base, embedding.base, embedding.refined, index, points, masks
+            found = self._refined(embedding, index, points, masks)
+            refined = (
+                base
+                if found is None
+                else [
+                    _to_mask(found.logits[i], found.decoded.best_iou[i], size_hw, logits)
+                    for i in range(len(group))
+                ]
             )
-            refined = [
-                _to_mask(output.logits[i], output.decoded.best_iou[i], size_hw, logits)
-                for i in range(len(group))
-            ]
         return [MaskPair(*pair) for pair in zip(base, refined, strict=True)]
+
+    def _refined(
+        self,
+        embedding: Embedding,
+        index: Tensor,
+        points: PointPrompts | None,
+        masks: Tensor | None,
+    ) -> RefinerOutput | None:
+        """Answer the same prompts with the refiner, if there is one."""
+        return None
+
+
+class ImageSegmenter(BaseSegmenter):
+    """Both models on one device, sharing one encoder pass a picture; a `types.Segmenter`."""
+
+    def __init__(
+        self, base: SAM2Base, refiner: Refiner, info: ModelInfo, device: torch.device
+    ) -> None:
+        super().__init__(base, info, device)
+        self.refiner = refiner.to(device).eval().requires_grad_(False)
+        if device.type == "cpu":
+            self.refiner = self.refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _augmented(self, pixels: Tensor, picture: Tensor, features: BaseFeatures, fpn: Fpn) -> Any:
+        local = self._local(pixels, picture)
+        return self.refiner.prepare(self.base, features.g, fpn, picture, local)
+
+    def _local(self, pixels: Tensor, whole: Tensor) -> Tensor | None:
+        """Encode the quarters of a picture (1, 3, H, W), if the refiner asks for them."""
+        if self.refiner.quarters is None:
+            return None
+        doubled = normalise(_resize(pixels, 2 * self.base.image_size))
+        return local_features(self.base, picture_to_cut(self.refiner.quarters, whole, doubled))
+
+    def _refined(
+        self,
+        embedding: Embedding,
+        index: Tensor,
+        points: PointPrompts | None,
+        masks: Tensor | None,
+    ) -> RefinerOutput | None:
+        return self.refiner(  # type: ignore[no-any-return]
+            self.base, embedding.base, embedding.refined, index, points, masks
+        )
 
 
 def load_segmenter(

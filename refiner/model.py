@@ -65,7 +65,7 @@ class SAM2Refiner(nn.Module):
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
         self.config = config
-        self.needs_local = "la" in config.modules
+        self.quarters = config.quarters if "la" in config.modules else None
         if "la" in config.modules:
             self.localization_augment = LocalizationAugment(config)
         if "pr" in config.modules:
@@ -87,7 +87,7 @@ class SAM2Refiner(nn.Module):
             images: normalised pictures (B, 3, S, S).
             local: L, see `local_features`.
         """
-        if self.needs_local:
+        if self.quarters:
             assert local is not None
             g = self.localization_augment(g, local, base.sam_prompt_encoder.pe_layer)
         if "mr" not in self.config.modules:

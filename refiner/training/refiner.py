@@ -60,13 +60,13 @@ class RefinerTask:
             doubled = normalise(images.float() / 255)
             whole = F.avg_pool2d(doubled, 2)
             features, fpn = encode(self.base, whole)
-            cuts = {one.config.quarters for _, one in self.refiners if one.needs_local}
             local = {
-                cut: local_features(self.base, picture_to_cut(cut, whole, doubled)) for cut in cuts
+                cut: local_features(self.base, picture_to_cut(cut, whole, doubled))
+                for cut in {one.quarters for _, one in self.refiners if one.quarters}
             }
         prepared = {}
         for name, one in self.refiners:
-            own = local[one.config.quarters] if one.needs_local else None
+            own = local.get(one.quarters)
             prepared[name] = one.prepare(self.base, features.g, fpn, whole, own)
         return features, prepared
 

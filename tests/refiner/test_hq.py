@@ -32,7 +32,7 @@ def answer(base, refiner, points):
     doubled = torch.randn(1, 3, 2 * size, 2 * size, generator=generator)
     image = F.avg_pool2d(doubled, 2)
     features, fpn = encode(base, image)
-    local = local_features(base, doubled) if refiner.needs_local else None
+    local = local_features(base, doubled) if refiner.quarters else None
     prepared = refiner.prepare(base, features.g, fpn, image, local)
     index = torch.zeros(1, dtype=torch.int64)
     low = decode(base, features, index, points).best
