@@ -34,14 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     options.command = shlex.join(["python", "-m", "refiner", *arguments])
     try:
-        options.run(options)
+        return options.run(options) or 0
     except InputError as error:
         sys.stderr.write(f"refiner {options.verb}: {error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
         return 130
-    return 0
 
 
 def build_parser() -> Parser:
@@ -49,6 +48,8 @@ def build_parser() -> Parser:
     parser = Parser(prog="refiner", description="SAM2 and SAM2Refiner on the command line.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     _segment_options(verbs)
+    _refine_options(verbs)
+    _replay_options(verbs)
     _evaluate_options(verbs)
     _report_options(verbs)
     _train_options(verbs)
@@ -75,22 +76,48 @@ def _segment_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     segment.set_defaults(run=run_segment)
 
 
+def _refine_options(verbs: argparse._SubParsersAction[Parser]) -> None:
+    refine = verbs.add_parser("refine", help="refine masks of any tool with SAM2Refiner")
+    refine.add_argument("image", type=Path, help="a picture, or a folder of pictures")
+    refine.add_argument(
+        "--mask", type=Path, required=True, help="PNG, COCO or labelme JSON, or a folder of them"
+    )
+    refine.add_argument("--point", action="append", default=[], metavar="X,Y[,-]", type=parse_click)
+    refine.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _model_options(refine)
+    refine.set_defaults(run=run_refine)
+
+
+def _replay_options(verbs: argparse._SubParsersAction[Parser]) -> None:
+    replay = verbs.add_parser("replay", help="make the masks of a session file again and compare")
+    replay.add_argument("session", type=Path, metavar="FILE")
+    replay.add_argument("--image", type=Path, required=True, help="the session's picture")
+    replay.add_argument("--out", type=Path, required=True, metavar="DIR")
+    replay.add_argument("--device", help="the session's own if not given")
+    replay.add_argument("--weights", type=Path, help="the base's weights: a file or a folder")
+    replay.add_argument("--refiner", type=Path, help="SAM2Refiner's weights")
+    replay.set_defaults(run=run_replay)
+
+
 def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     evaluate = verbs.add_parser("evaluate", help="measure models on a manifest or a published set")
     photos = evaluate.add_mutually_exclusive_group(required=True)
     photos.add_argument("--manifest", type=Path)
-    photos.add_argument("--dataset", help="dis, coift, hrsod or thinobject, below --root")
+    photos.add_argument(
+        "--dataset", help="dis, coift, hrsod, thinobject, lvos1 or lvos2, below --root"
+    )
     evaluate.add_argument(
         "--root", type=Path, metavar="DIR", help="where the dataset's folders are"
     )
     evaluate.add_argument("--split", default="val", help="of the manifest")
-    evaluate.add_argument("--prompts", default=None, help="box,points:1,points:10,noc")
+    evaluate.add_argument("--prompts", default=None, help="box,mask,points:1,points:10,noc")
     evaluate.add_argument("--models", default=None, help="sam2,hq-sam2,sam2refiner")
     evaluate.add_argument("--seeds", type=int, default=3)
     evaluate.add_argument("--source", help="only the rows of this source")
-    evaluate.add_argument("--limit", type=int, help="only so many rows, spread evenly")
+    evaluate.add_argument("--only", choices=("photos", "videos"), help="both if not given")
+    evaluate.add_argument("--limit", type=int, help="only so many of each, spread evenly")
     evaluate.add_argument(
-        "--resume", type=Path, help="keep finished photos here and go on from them"
+        "--resume", type=Path, help="keep what is finished here and go on from it"
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT.json")
     _model_options(evaluate)
@@ -111,9 +138,9 @@ def _report_options(verbs: argparse._SubParsersAction[Parser]) -> None:
 
 def _train_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     train = verbs.add_parser(
-        "train", help="train the embedded base, a refiner or the HQ-SAM2 baseline"
+        "train", help="train the embedded base, its memory, a refiner or the HQ-SAM2 baseline"
     )
-    train.add_argument("what", choices=("base", "refiner", "hq"))
+    train.add_argument("what", choices=("base", "refiner", "hq", "memory"))
     data = train.add_mutually_exclusive_group(required=True)
     data.add_argument("--manifest", type=Path)
     data.add_argument(
@@ -248,10 +275,36 @@ def run_segment(options: argparse.Namespace) -> None:
     _say(f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
+def run_refine(options: argparse.Namespace) -> int:
+    """Write SAM2Refiner's version of each mask; return 1 if a picture had to be left out."""
+    from refiner.refine_command import RefineOptions, run, summary
+
+    wanted = RefineOptions(options.image, options.mask, options.out, tuple(options.point))
+    done = run(lambda: _load(options), wanted)
+    _say("\n".join(summary(done, options.out)))
+    return 1 if done.failed else 0
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """Write a session's masks again; return 1 if one differs."""
+    from refiner.loading import load_for_session
+    from refiner.replay_command import run, summary
+
+    done = run(
+        lambda session: load_for_session(session, options.device, options.weights, options.refiner),
+        options.session,
+        options.image,
+        options.out,
+    )
+    _say("\n".join(summary(done)))
+    return 1 if done.differ else 0
+
+
 def run_evaluate(options: argparse.Namespace) -> None:
     """Measure and print a table per source."""
     from refiner.evaluation import command as evaluation
     from refiner.evaluation.report import text_table
+    from refiner.evaluation.report_video import text_video_table
 
     models = options.models or evaluation.DEFAULT_MODELS
     weights = {"sam2refiner": options.refiner, "hq-sam2": options.hq}
@@ -264,6 +317,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         models=models,
         seeds=options.seeds,
         source=options.source,
+        only=options.only,
         limit=options.limit,
         json=options.json,
         resume=options.resume,
@@ -272,7 +326,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
     segmenters = evaluation.load_segmenters(
         models, weights, options.backbone, options.device, options.weights
     )
-    _say(text_table(evaluation.run(segmenters, wanted)))
+    document = evaluation.run(segmenters, wanted, lambda: evaluation.load_trackers(segmenters))
+    tables = (text_table(document), text_video_table(document))
+    _say("\n\n".join(table for table in tables if table))
 
 
 def run_report(options: argparse.Namespace) -> None:
@@ -300,17 +356,20 @@ def run_train(options: argparse.Namespace) -> None:
 def run_bench(options: argparse.Namespace) -> None:
     """Measure and print a flat table of milliseconds and ratios."""
     from refiner.bench import measure
+    from refiner.image import load_segmenter
 
-    numbers = measure(_load(options))
+    numbers = measure(
+        load_segmenter(options.backbone, options.device, options.weights, options.refiner)
+    )
     _say("\n".join(f"{name:44} {value:10.3f}" for name, value in numbers.items()))
     if options.json is not None:
         options.json.write_text(json.dumps(numbers, indent=2) + "\n")
 
 
 def _load(options: argparse.Namespace):  # type: ignore[no-untyped-def]
-    from refiner.image import load_segmenter
+    from refiner.loading import load_any
 
-    return load_segmenter(options.backbone, options.device, options.weights, options.refiner)
+    return load_any(options.backbone, options.device, options.weights, options.refiner)
 
 
 def _say(text: str) -> None:

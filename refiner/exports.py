@@ -216,12 +216,12 @@ def result_document(
             "refiner_weights": info.refiner_weights,
             "details": dict(info.details),
         },
-        "versions": _versions(),
+        "versions": versions(),
         "objects": [
             {
                 "prompts": _prompts_values(prompts),
-                "base": _mask_values(pair.base, size_hw),
-                "refined": _mask_values(pair.refined, size_hw),
+                "base": mask_values(pair.base, size_hw),
+                "refined": mask_values(pair.refined, size_hw),
                 "iou": iou(pair.base.mask, pair.refined.mask),
             }
             for prompts, pair in zip(objects, pairs, strict=True)
@@ -238,7 +238,12 @@ def _prompts_values(prompts: Prompts) -> dict[str, Any]:
     }
 
 
-def _mask_values(mask: Mask, size_hw: tuple[int, int]) -> dict[str, Any]:
+def mask_values(mask: Mask, size_hw: tuple[int, int]) -> dict[str, Any]:
+    """Return an answer as COCO has it, with `predicted_iou`.
+
+    Raises:
+        InputError: the mask is no mask, or of another size.
+    """
     _check_mask(mask.mask, size_hw)
     rle = encode_rle(mask.mask)
     return {
@@ -249,7 +254,8 @@ def _mask_values(mask: Mask, size_hw: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide the masks."""
     installed = {}
     for name in PACKAGES:
         try:

@@ -21,13 +21,14 @@ from refiner.backbone import (
     Fpn,
     PointPrompts,
     SAM2Base,
+    build_official,
     decode,
     encode,
-    load_official,
     mask_to_logits,
     normalise,
+    official_file,
 )
-from refiner.checkpoint import Header, Refiner, load_base, load_refiner
+from refiner.checkpoint import Header, Refiner, file_id, load_base, load_refiner, state_id
 from refiner.config import BACKBONES, LITE
 from refiner.embedding import Embedding, EmbeddingCache
 from refiner.model import RefinerOutput, SAM2Refiner, local_features, picture_to_cut
@@ -233,16 +234,18 @@ def load_segmenter(
 
     Returns:
         A segmenter whose `info.details` say what stands on the base: `kind`, sam2refiner or
-        hq-sam2, and `modules`, those of a SAM2Refiner.
+        hq-sam2, and `modules`, those of a SAM2Refiner; which weights: `base_id` and `refiner_id`
+        as of `checkpoint.state_id`, and the `files`' SHA-256; and the `build` it runs on.
 
     Raises:
         InputError: a name is unknown, weights are missing, or the two do not belong together.
     """
-    place = _device(device)
+    place = select_device(device)
     if backbone not in BACKBONES:
         raise InputError(f"Unknown backbone '{backbone}'; choose one of {', '.join(BACKBONES)}.")
     if backbone == LITE:
-        base, header = load_base(weights or WEIGHTS / "sam2-lite.safetensors")
+        weights = weights or WEIGHTS / "sam2-lite.safetensors"
+        base, header = load_base(weights)
         base_weights = _described(header)
     else:
         if refiner is None:
@@ -251,12 +254,15 @@ def load_segmenter(
                 f"'python -m refiner train refiner --backbone {backbone}' and give the file with "
                 "--refiner, or use sam2-lite."
             )
-        base = load_official(backbone, weights)
+        weights = official_file(backbone, weights)
+        base = build_official(backbone, weights)
         base_weights = "official weights of SAM 2.1 by Meta"
-    model, header = load_refiner(refiner or WEIGHTS / "sam2refiner-lite.safetensors", base)
+    refiner = refiner or WEIGHTS / "sam2refiner-lite.safetensors"
+    model, header = load_refiner(refiner, base)
     info = ModelInfo(
         backbone, str(place), base_weights, _described(header), _details(base, model, header)
     )
+    info.details["files"] = {"base": file_id(weights), "refiner": file_id(refiner)}
     return ImageSegmenter(base, model, info, place)
 
 
@@ -264,13 +270,29 @@ def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
     return {
         "image_size": base.image_size,
         "base_id": header.base_id,
+        "refiner_id": state_id(model),
+        "build": current_build(),
         "kind": header.kind,
         "modules": list(model.config.modules) if isinstance(model, SAM2Refiner) else [],
         "trained": header.trained,
     }
 
 
-def _device(name: str | None) -> torch.device:
+def current_build() -> dict[str, Any]:
+    """Say what, beside the weights, decides the last bits of an answer on a CPU."""
+    return {
+        "torch": torch.__version__,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def select_device(name: str | None) -> torch.device:
+    """Return the device called `name`, the GPU if there is one when None; use all cores of a CPU.
+
+    Raises:
+        InputError: there is no such device.
+    """
     try:
         place = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.zeros(1, device=place)

@@ -92,7 +92,7 @@ def read_image(
         InputError: there is no such file, or it is no whole picture of an accepted format within
             the limits.
     """
-    image = _decode(source, max_bytes, max_pixels, formats)
+    image = open_picture(source, max_bytes, max_pixels, formats)
     with _quiet_pillow(), _as_input_error(source):
         return np.array(_to_rgb(image))
 
@@ -128,27 +128,45 @@ def read_mask(
     Raises:
         InputError: as `read_image`; or the mask is of another size, or empty.
     """
-    image = _decode(source, max_bytes, max_pixels, formats)
+    image = open_picture(source, max_bytes, max_pixels, formats)
     if (image.height, image.width) != tuple(size_hw):
         raise InputError(
-            f"The mask {_name(source)} is {image.width} x {image.height}, the picture "
+            f"The mask {source_name(source)} is {image.width} x {image.height}, the picture "
             f"{size_hw[1]} x {size_hw[0]}; give a mask of the picture's own size."
         )
     with _quiet_pillow(), _as_input_error(source):
         mask = _to_mask(image)
     if not mask.any():
         raise InputError(
-            f"The mask {_name(source)} marks no pixel as the object; paint the object white "
+            f"The mask {source_name(source)} marks no pixel as the object; paint the object white "
             "(above 127 of 255) on black."
         )
     return mask
 
 
-def _decode(
-    source: Source, max_bytes: int, max_pixels: int, formats: tuple[str, ...]
+def scaled_down(image: ImageArray, long_side: int) -> ImageArray:
+    """Return a picture whose longer side has at most `long_side` pixels, by Lanczos' filter."""
+    height, width = image.shape[:2]
+    scale = long_side / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(small, dtype=np.uint8)
+
+
+def open_picture(
+    source: Source,
+    max_bytes: int = MAX_IMAGE_BYTES,
+    max_pixels: int = MAX_IMAGE_PIXELS,
+    formats: tuple[str, ...] = IMAGE_FORMATS,
 ) -> Image.Image:
-    """Return the first frame of `source`, decoded and upright, in the mode it was stored in."""
-    data = _content(source, max_bytes)
+    """Return the first frame of `source`, decoded and upright, in the mode it was stored in.
+
+    Raises:
+        InputError: as `read_image`.
+    """
+    data = read_bytes(source, max_bytes)
     kind = _check_type(source, data, formats)
     with _quiet_pillow(), _as_input_error(source):
         image: Image.Image = Image.open(io.BytesIO(data), formats=(kind,))
@@ -158,10 +176,17 @@ def _decode(
         return image if transpose is None else image.transpose(transpose)
 
 
-def _content(source: Source, max_bytes: int) -> bytes:
+def read_bytes(source: Source, max_bytes: int = MAX_IMAGE_BYTES) -> bytes:
+    """Return the content of a file, or `source` itself if it is content already.
+
+    Raises:
+        InputError: there is no such file, or it is empty or larger than `max_bytes`.
+    """
     data = source if isinstance(source, bytes) else _read_file(source, max_bytes)
     if not data:
-        raise InputError(f"The file {_name(source)} is empty; choose a picture with some content.")
+        raise InputError(
+            f"The file {source_name(source)} is empty; choose a picture with some content."
+        )
     if len(data) > max_bytes:
         raise InputError(_too_large(source, len(data), max_bytes))
     return data
@@ -196,7 +221,7 @@ def _unreadable(path: Source, error: OSError) -> InputError:
 
 def _too_large(source: Source, size: int, max_bytes: int) -> str:
     return (
-        f"The file {_name(source)} has {size:,} bytes, at most {max_bytes:,} are read; "
+        f"The file {source_name(source)} has {size:,} bytes, at most {max_bytes:,} are read; "
         "save it smaller or more compressed."
     )
 
@@ -206,7 +231,7 @@ def _check_type(source: Source, data: bytes, formats: tuple[str, ...]) -> str:
     kind = _kind(data)
     if kind not in formats:
         raise InputError(
-            f"The file {_name(source)} is not a picture of a kind read here ({', '.join(formats)}) "
+            f"The file {source_name(source)} is not a picture of a kind read here ({', '.join(formats)}) "
             f"but {kind}; save the picture as PNG or JPEG."
         )
     return kind
@@ -230,11 +255,11 @@ def _check_pixels(source: Source, size: tuple[int, int], max_pixels: int) -> Non
     width, height = size
     if width < 1 or height < 1:
         raise InputError(
-            f"The picture {_name(source)} claims {width} x {height} pixels; save it again with some."
+            f"The picture {source_name(source)} claims {width} x {height} pixels; save it again with some."
         )
     if width * height > max_pixels:
         raise InputError(
-            f"The picture {_name(source)} has {width} x {height} = {width * height:,} pixels, at most "
+            f"The picture {source_name(source)} has {width} x {height} = {width * height:,} pixels, at most "
             f"{max_pixels:,} are read; make it smaller."
         )
 
@@ -303,15 +328,15 @@ def _as_input_error(source: Source) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, MemoryError) as error:
         raise InputError(
-            f"The picture {_name(source)} is too large to be decoded; make it smaller."
+            f"The picture {source_name(source)} is too large to be decoded; make it smaller."
         ) from error
     except Exception as error:
         raise InputError(
-            f"The picture {_name(source)} is damaged or incomplete; save or download it again."
+            f"The picture {source_name(source)} is damaged or incomplete; save or download it again."
         ) from error
 
 
-def _name(source: Source) -> str:
+def source_name(source: Source) -> str:
     """Return what to call `source` in a message, without its folders, which are nobody's business."""
     if isinstance(source, bytes):
         return "given as bytes"
