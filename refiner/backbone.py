@@ -49,6 +49,7 @@ __all__ = [
     "load_official",
     "mask_to_logits",
     "normalise",
+    "official_file",
     "project",
     "prompt_map_encoder",
     "reference_predictor",
@@ -57,6 +58,9 @@ __all__ = [
     "sample_error_points",
     "set_image_size",
 ]
+
+ONE_BY_ONE = 512
+"""From this size on, a CPU encodes pictures faster one after the other than in a batch."""
 
 Fpn = tuple[Tensor, Tensor, Tensor]
 """The neck's maps s0, s1, s2: C channels at S/4, S/8 and S/16."""
@@ -121,8 +125,15 @@ def project(base: SAM2Base, fpn: Fpn) -> BaseFeatures:
 
 
 def encode_coarse(base: SAM2Base, images: Tensor) -> Tensor:
-    """Return only s2, (B, C, S/16, S/16), of normalised pictures (B, 3, S, S)."""
-    s2: Tensor = base.image_encoder(images)["vision_features"]
+    """Return only s2, (B, C, S/16, S/16), of normalised pictures (B, 3, S, S).
+
+    The neck adds nothing from the finer levels to s2, so it is shown one pixel of each.
+    """
+    if images.is_cpu and len(images) > 1 and images.shape[-1] >= ONE_BY_ONE:
+        return torch.cat([encode_coarse(base, image[None]) for image in images])
+    s0, s1, *coarse = base.image_encoder.trunk(images)
+    maps, _ = base.image_encoder.neck([s0[..., :1, :1], s1[..., :1, :1], *coarse])
+    s2: Tensor = maps[2]
     return s2
 
 
@@ -247,7 +258,16 @@ def reference_video_predictor(base: SAM2Base) -> SAM2VideoPredictor:
 
 
 def load_official(name: str, weights: Path | None = None) -> SAM2Base:
-    """Load an official SAM 2.1 with its weights.
+    """Load an official SAM 2.1 with its weights, those of `official_file`.
+
+    Raises:
+        InputError: no weights are found, they do not fit, or the Hub is out of reach.
+    """
+    return build_official(name, official_file(name, weights))
+
+
+def official_file(name: str, weights: Path | None = None) -> Path:
+    """Find the weights of an official SAM 2.1.
 
     Looked for in this order: `weights` (a file, or a folder holding the file of the official
     name), the folder SAM2_WEIGHTS_DIR names, the Hugging Face Hub.
@@ -261,11 +281,11 @@ def load_official(name: str, weights: Path | None = None) -> SAM2Base:
     folder = os.environ.get("SAM2_WEIGHTS_DIR")
     given = weights or (Path(folder) if folder else None)
     if given is None:
-        return build_official(name, _from_hub(name, file_name))
+        return _from_hub(name, file_name)
     path = given / file_name if given.is_dir() else given
     if not path.is_file():
         raise InputError(f"There is no weights file {path} for {name}; expected {file_name}.")
-    return build_official(name, path)
+    return path
 
 
 def _from_hub(name: str, file_name: str) -> Path:

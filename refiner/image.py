@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from refiner.backbone import (
@@ -24,7 +23,6 @@ from refiner.backbone import (
     build_official,
     decode,
     encode,
-    mask_to_logits,
     normalise,
     official_file,
 )
@@ -32,12 +30,12 @@ from refiner.checkpoint import Header, Refiner, file_id, load_base, load_refiner
 from refiner.config import BACKBONES, LITE
 from refiner.embedding import Embedding, EmbeddingCache
 from refiner.model import RefinerOutput, SAM2Refiner, local_features, picture_to_cut
+from refiner.tensors import resize, to_mask, to_mask_logits, to_points
 from refiner.types import (
     MAX_OBJECTS,
     ImageArray,
     ImageResult,
     InputError,
-    Mask,
     MaskPair,
     ModelInfo,
     Prompts,
@@ -83,7 +81,7 @@ class BaseSegmenter:
 
     def prepare(self, image: ImageArray) -> None:
         """Encode `image` now, so that the next `segment` of it costs a click only."""
-        with self._running():
+        with self.running():
             self._embedding(check_image(image), Stopwatch(self.device))
 
     def segment(
@@ -106,7 +104,7 @@ class BaseSegmenter:
             prompts.check(size_hw)
         watch = Stopwatch(self.device)
         pairs: dict[int, MaskPair] = {}
-        with self._running():
+        with self.running():
             embedding = self._embedding(image, watch)
             for members in _alike(objects):
                 group = [objects[i] for i in members]
@@ -115,7 +113,7 @@ class BaseSegmenter:
         return ImageResult(tuple(pairs[i] for i in range(len(objects))), watch.timings())
 
     @contextmanager
-    def _running(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         """Hold the model: one call at a time, without gradients, bf16 where it is fast."""
         on_gpu = self.device.type == "cuda"
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu)
@@ -130,7 +128,7 @@ class BaseSegmenter:
         with watch.stage("encode"):
             size = self.base.image_size
             pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None] / 255
-            picture = normalise(_resize(pixels, size))
+            picture = normalise(resize(pixels, size))
             features, fpn = encode(self.base, picture)
         with watch.stage("augment"):
             refined = self._augmented(pixels, picture, features, fpn)
@@ -151,13 +149,13 @@ class BaseSegmenter:
         watch: Stopwatch,
     ) -> list[MaskPair]:
         """Run objects with the same number of points in one batch."""
-        points = _points(group, size_hw, self.base.image_size, self.device)
-        masks = _masks(group, self.base.image_size // 4, self.device)
+        points = to_points(group, size_hw, self.base.image_size, self.device)
+        masks = to_mask_logits(group, self.base.image_size // 4, self.device)
         index = torch.zeros(len(group), dtype=torch.int64, device=self.device)
         with watch.stage("base"):
             plain = decode(self.base, embedding.base, index, points, masks)
             base = [
-                _to_mask(plain.best[i], plain.best_iou[i], size_hw, logits)
+                to_mask(plain.best[i], plain.best_iou[i], size_hw, logits)
                 for i in range(len(group))
             ]
         with watch.stage("refine"):
@@ -166,7 +164,7 @@ class BaseSegmenter:
                 base
                 if found is None
                 else [
-                    _to_mask(found.logits[i], found.decoded.best_iou[i], size_hw, logits)
+                    to_mask(found.logits[i], found.decoded.best_iou[i], size_hw, logits)
                     for i in range(len(group))
                 ]
             )
@@ -202,7 +200,7 @@ class ImageSegmenter(BaseSegmenter):
         """Encode the quarters of a picture (1, 3, H, W), if the refiner asks for them."""
         if self.refiner.quarters is None:
             return None
-        doubled = normalise(_resize(pixels, 2 * self.base.image_size))
+        doubled = normalise(resize(pixels, 2 * self.base.image_size))
         return local_features(self.base, picture_to_cut(self.refiner.quarters, whole, doubled))
 
     def _refined(
@@ -307,11 +305,6 @@ def _described(header: Header) -> str:
     return f"trained by this project, {header.trained.get('summary', 'not said how')}"
 
 
-def _resize(pixels: Tensor, size: int) -> Tensor:
-    """Resize (1, 3, H, W) to a square as SAM2Transforms does: bilinear with antialiasing."""
-    return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
-
-
 def _alike(objects: Sequence[Prompts]) -> list[list[int]]:
     """Group the objects of one batch: the same number of points, all or none with a mask, few."""
     groups: dict[tuple[int, bool], list[int]] = {}
@@ -323,41 +316,3 @@ def _alike(objects: Sequence[Prompts]) -> list[list[int]]:
         for group in groups.values()
         for start in range(0, len(group), BATCH)
     ]
-
-
-def _points(
-    group: list[Prompts], size_hw: tuple[int, int], image_size: int, device: torch.device
-) -> PointPrompts | None:
-    """Scale boxes, then clicks, to the S x S picture, as SAM2ImagePredictor does."""
-    coords, labels = [], []
-    for prompts in group:
-        box = prompts.box
-        corners = [] if box is None else [(box.x0, box.y0), (box.x1, box.y1)]
-        coords.append(corners + [(click.x, click.y) for click in prompts.clicks])
-        signs = [int(click.positive) for click in prompts.clicks]
-        labels.append([2, 3] * (box is not None) + signs)
-    if not labels[0]:
-        return None
-    scale = torch.tensor([size_hw[1], size_hw[0]], dtype=torch.float32, device=device)
-    scaled = torch.tensor(coords, dtype=torch.float32, device=device) / scale * image_size
-    return PointPrompts(scaled, torch.tensor(labels, dtype=torch.int32, device=device))
-
-
-def _masks(group: list[Prompts], size: int, device: torch.device) -> Tensor | None:
-    found = [prompts.mask for prompts in group if prompts.mask is not None]
-    if not found:
-        return None
-    logits = [
-        mask_to_logits(torch.from_numpy(mask.astype("float32"))[None, None], size) for mask in found
-    ]
-    return torch.cat(logits).to(device)
-
-
-def _to_mask(low: Tensor, iou: Tensor, size_hw: tuple[int, int], logits: bool) -> Mask:
-    """Bring logits (1, h, w) to the picture's size and cut them at zero."""
-    full = F.interpolate(low[None].float(), size_hw, mode="bilinear", align_corners=False)[0, 0]
-    return Mask(
-        (full > 0).cpu().numpy(),
-        float(iou.float().clamp(0, 1)),
-        full.cpu().numpy() if logits else None,
-    )

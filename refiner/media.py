@@ -228,7 +228,7 @@ def _too_large(source: Source, size: int, max_bytes: int) -> str:
 
 def _check_type(source: Source, data: bytes, formats: tuple[str, ...]) -> str:
     """Return which of `formats` the content is."""
-    kind = _kind(data)
+    kind = kind_of(data)
     if kind not in formats:
         raise InputError(
             f"The file {source_name(source)} is not a picture of a kind read here ({', '.join(formats)}) "
@@ -237,7 +237,7 @@ def _check_type(source: Source, data: bytes, formats: tuple[str, ...]) -> str:
     return kind
 
 
-def _kind(data: bytes) -> str:
+def kind_of(data: bytes) -> str:
     """Return what the content is: a name of `IMAGE_FORMATS` or words."""
     for offset, signature, kind in _SIGNATURES:
         if data.startswith(signature, offset):

@@ -147,7 +147,11 @@ def test_encoding_is_the_forward_pass_of_sam2(run, request):
     assert levels[2].std() > 0.05
 
 
-def test_the_coarse_feature_is_the_same_map_as_of_the_whole_encoder(lite_base):
+@pytest.mark.parametrize("one_by_one", [128, 512])
+def test_the_coarse_feature_is_the_same_map_as_of_the_whole_encoder(
+    lite_base, monkeypatch, one_by_one
+):
+    monkeypatch.setattr("refiner.backbone.ONE_BY_ONE", one_by_one)
     pictures = torch.randn(2, 3, 128, 128)
     with torch.inference_mode():
         torch.testing.assert_close(
