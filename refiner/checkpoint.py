@@ -27,6 +27,22 @@ from refiner.types import InputError
 Refiner = SAM2Refiner | HQSAM2
 """What can stand on a frozen base: our model, or the baseline it is compared with."""
 REFINER, HQ = "sam2refiner", "hq-sam2"
+VIDEO_ONLY = (
+    "memory_attention.",
+    "memory_encoder.",
+    "maskmem_tpos_enc",
+    "no_mem_pos_enc",
+    "no_obj_ptr",
+    "no_obj_embed_spatial",
+    "mask_downsample.",
+    "obj_ptr_proj.",
+    "obj_ptr_tpos_proj.",
+    "sam_mask_decoder.pred_obj_score_head.",
+)
+"""How the names of a base's tensors begin that only tracking uses: no mask of a picture depends on
+them. `no_mem_embed` is not among them, for pictures are answered with it added; the score head is,
+for only tracking drops the mask of an object that is not there.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,15 +63,27 @@ class Header:
 
 
 def state_id(module: nn.Module) -> str:
-    """Return a short hash of all names and values of a model, rounded to half precision.
+    """Return a short hash of the names and values that answers on pictures depend on.
 
-    Half precision is what a checkpoint keeps, so a model has the same id before and after saving.
+    Values are rounded to half precision. That is what a checkpoint keeps, so a model has the same
+    id before and after saving. Training the memory (`VIDEO_ONLY`) keeps the id: a refiner stays
+    with its base.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
+        if not name.startswith(VIDEO_ONLY):
+            digest.update(name.encode())
+            digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def file_id(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def save_base(path: Path, base: SAM2Base, config: LiteConfig, trained: dict[str, Any]) -> None:

@@ -50,6 +50,7 @@ def build_parser() -> Parser:
     _segment_options(verbs)
     _refine_options(verbs)
     _replay_options(verbs)
+    _track_options(verbs)
     _evaluate_options(verbs)
     _report_options(verbs)
     _train_options(verbs)
@@ -99,6 +100,38 @@ def _replay_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     replay.set_defaults(run=run_replay)
 
 
+def _track_options(verbs: argparse._SubParsersAction[Parser]) -> None:
+    track = verbs.add_parser("track", help="track objects through a clip with both models")
+    track.add_argument("video", type=Path)
+    track.add_argument(
+        "--prompt",
+        action="append",
+        default=[],
+        type=parse_frame_click,
+        metavar="[OBJECT@]FRAME:X,Y[,-]",
+    )
+    track.add_argument(
+        "--box",
+        action="append",
+        default=[],
+        type=parse_frame_box,
+        metavar="[OBJECT@]FRAME:X0,Y0,X1,Y1",
+    )
+    track.add_argument(
+        "--export", metavar="NAMES", help="of comparison, overlay-sam2, masks, rle, ..."
+    )
+    track.add_argument("--fast", action="store_true", help="quarters of half size")
+    track.add_argument(
+        "--first-prompt",
+        action="store_true",
+        dest="first_prompt",
+        help="show the first frame's points on every frame, as the paper does",
+    )
+    track.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _model_options(track)
+    track.set_defaults(run=run_track)
+
+
 def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     evaluate = verbs.add_parser("evaluate", help="measure models on a manifest or a published set")
     photos = evaluate.add_mutually_exclusive_group(required=True)
@@ -113,7 +146,7 @@ def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     evaluate.add_argument("--prompts", default=None, help="box,mask,points:1,points:10,noc")
     evaluate.add_argument("--models", default=None, help="sam2,hq-sam2,sam2refiner")
     evaluate.add_argument("--seeds", type=int, default=3)
-    evaluate.add_argument("--source", help="only the rows of this source")
+    evaluate.add_argument("--source", help="only the rows of these sources, by comma")
     evaluate.add_argument("--only", choices=("photos", "videos"), help="both if not given")
     evaluate.add_argument("--limit", type=int, help="only so many of each, spread evenly")
     evaluate.add_argument(
@@ -206,6 +239,26 @@ def parse_box(text: str) -> Box:
         return Box(*_numbers(parts, text))
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def parse_frame_click(text: str) -> tuple[int, int, Click]:
+    """Read `FRAME:X,Y` or `OBJECT@FRAME:X,Y,-`; the object is 1 where none is named."""
+    frame, object_id, rest = _on_frame(text)
+    return frame, object_id, parse_click(rest)
+
+
+def parse_frame_box(text: str) -> tuple[int, int, Box]:
+    """Read `FRAME:X0,Y0,X1,Y1` or `OBJECT@FRAME:X0,Y0,X1,Y1`."""
+    frame, object_id, rest = _on_frame(text)
+    return frame, object_id, parse_box(rest)
+
+
+def _on_frame(text: str) -> tuple[int, int, str]:
+    place, colon, rest = text.partition(":")
+    number, at, frame = place.rpartition("@")
+    if not (colon and frame.isdecimal() and (number.isdecimal() or not at)):
+        raise argparse.ArgumentTypeError(f"expected [OBJECT@]FRAME:X,Y... but got '{text}'")
+    return int(frame), int(number or 1), rest
 
 
 def parse_stages(text: str) -> tuple[tuple[float, int, int], ...]:
@@ -342,6 +395,20 @@ def run_report(options: argparse.Namespace) -> None:
     if options.plot is not None:
         plot(options.results, options.plot)
         _say(f"Wrote {options.plot}")
+
+
+def run_track(options: argparse.Namespace) -> None:
+    """Track and write the exports."""
+    from refiner.track_command import DEFAULT_EXPORTS, Prompt, TrackOptions, run
+    from refiner.video import load_tracker
+
+    prompts = tuple(Prompt(*given) for given in (*options.prompt, *options.box))
+    exports = tuple(options.export.split(",")) if options.export else DEFAULT_EXPORTS
+    paths = run(
+        lambda: load_tracker(_load(options), fast=options.fast, first_prompt=options.first_prompt),
+        TrackOptions(options.video, prompts, options.out, exports),
+    )
+    _say("\n".join(f"Wrote {path}" for path in paths))
 
 
 def run_train(options: argparse.Namespace) -> None:

@@ -13,6 +13,14 @@ OFFICIAL = {
 }
 LITE = "sam2-lite"
 BACKBONES = (LITE, *OFFICIAL)
+TITLES = {
+    LITE: "SAM2-Lite",
+    "sam2.1-tiny": "SAM2.1-T",
+    "sam2.1-small": "SAM2.1-S",
+    "sam2.1-base-plus": "SAM2.1-B+",
+    "sam2.1-large": "SAM2.1-L",
+}
+"""What to call the masks of each backbone on a page."""
 
 
 MODULES = ("la", "pr", "mr")

@@ -59,11 +59,26 @@ def read_manifest(path: str | Path, split: str | None = None) -> tuple[Row, ...]
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"Cannot read the manifest {path}: {_reason(error)}.") from error
+    rows = parse_manifest(text, path)
+    if split is None:
+        return rows
+    known = sorted({row.split for row in rows})
+    if split not in known:
+        raise InputError(f"{path} has no split {split!r}; choose one of: {', '.join(known)}.")
+    return tuple(row for row in rows if row.split == split)
+
+
+def parse_manifest(text: str, path: Path) -> tuple[Row, ...]:
+    """Return the rows of the manifest `text`, which is that of `path`, in its order.
+
+    Raises:
+        InputError: as `read_manifest`, but for the split.
+    """
     rows: dict[str, Row] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         row = _parse_row(line, path.parent, f"{path}, line {number}")
@@ -72,12 +87,7 @@ def read_manifest(path: str | Path, split: str | None = None) -> tuple[Row, ...]
         rows[row.id] = row
     if not rows:
         raise InputError(f"The manifest {path} has no rows.")
-    if split is None:
-        return tuple(rows.values())
-    known = sorted({row.split for row in rows.values()})
-    if split not in known:
-        raise InputError(f"{path} has no split {split!r}; choose one of: {', '.join(known)}.")
-    return tuple(row for row in rows.values() if row.split == split)
+    return tuple(rows.values())
 
 
 def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
@@ -96,7 +106,7 @@ def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
     if row.threshold is None:
         photo = ImageOps.exif_transpose(photo)
     image = np.array(photo.convert("RGB"))
-    ids = _read_ids(row.mask) if row.threshold is None else _read_grey(row.mask, row.threshold)
+    ids = read_labels(row.mask) if row.threshold is None else _read_grey(row.mask, row.threshold)
     height, width = row.size_hw or image.shape[:2]
     said = "the manifest says" if row.size_hw else "its photo is"
     for name, file, shape in (
@@ -111,7 +121,12 @@ def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
     return image, ids
 
 
-def _read_ids(path: Path) -> LabelMap:
+def read_labels(path: Path) -> LabelMap:
+    """Read a label map, uint8 (height, width).
+
+    Raises:
+        InputError: the file is missing, unreadable, or has more than one 8-bit channel.
+    """
     labels = _open(path, "label map")
     if labels.mode not in ("1", "L", "P"):
         raise InputError(

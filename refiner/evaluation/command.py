@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -20,24 +20,29 @@ from refiner.evaluation.prompts import parse_prompt_specs
 from refiner.image import WEIGHTS, load_segmenter
 from refiner.manifest import VIDEO_KIND, Row, read_manifest
 from refiner.types import InputError, Segmenter
+from refiner.video_datasets import LVOS_SETS, read_lvos
+from refiner.video_types import Tracker
 
 DEFAULT_PROMPTS = "box,points:1,points:2,points:3,points:5,points:10"
 DEFAULT_MODELS = "sam2,sam2refiner"
 FLAGS = {REFINER: "--refiner", HQ: "--hq"}
 """The refined models, and the option that names the weights of each."""
-_PACKAGES = ("torch", "sam2", "timm", "numpy", "opencv-python")
+PHOTOS, VIDEOS = "photos", "videos"
+_PACKAGES = ("torch", "sam2", "timm", "numpy", "opencv-python", "vos-benchmark")
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluateOptions:
     """What `python -m refiner evaluate` measures.
 
-    The photos are those of one `split` of a `manifest` (None: of all), or those of a `dataset`,
-    one of `datasets.EVALUATION_SETS`, below the folder `root`. `prompts` and `models` are
-    comma-separated names; `seeds` counts the seeds 0, 1, ... that random points are drawn with;
-    `source` keeps the rows of one source, `limit` so many rows, spread evenly. `json` is where the
-    document goes, `resume` a file that finished photos are kept in, so that the same command goes
-    on after a break. `command` is the command line, for the record.
+    The photos and videos are those of one `split` of a `manifest` (None: of all), or those of a
+    `dataset`, one of `datasets.EVALUATION_SETS` or `video_datasets.LVOS_SETS`, below the folder
+    `root`; `only` keeps the `photos` or the `videos`. `prompts` and `models` are comma-separated
+    names; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
+    1, ... that random points are drawn with; `source` keeps the rows of some sources, `limit` so many
+    photos and so many videos, spread evenly. `json` is where the document goes, `resume` a file
+    that finished photos are kept in (and, with `.videos` in its name, finished videos), so that the
+    same command goes on after a break. `command` is the command line, for the record.
     """
 
     manifest: Path | None = None
@@ -48,6 +53,7 @@ class EvaluateOptions:
     models: str = DEFAULT_MODELS
     seeds: int = 3
     source: str | None = None
+    only: str | None = None
     limit: int | None = None
     json: Path | None = None
     resume: Path | None = None
@@ -100,13 +106,36 @@ def _embedded_hq(backbone: str) -> Path:
     return file
 
 
-def run(segmenters: Mapping[str, Segmenter], options: EvaluateOptions) -> dict[str, Any]:
+def load_trackers(segmenters: Mapping[str, Segmenter]) -> dict[str, Tracker]:
+    """Return a tracker on each of `load_segmenters`' models.
+
+    Raises:
+        InputError: one of them cannot track.
+    """
+    from refiner.image import ImageSegmenter
+    from refiner.video import load_tracker
+
+    trackers: dict[str, Tracker] = {}
+    for name, segmenter in segmenters.items():
+        if not isinstance(segmenter, ImageSegmenter):
+            raise InputError(f"{name} cannot track; measure it with --only {PHOTOS}.")
+        trackers[name] = load_tracker(segmenter)
+    return trackers
+
+
+def run(
+    segmenters: Mapping[str, Segmenter],
+    options: EvaluateOptions,
+    trackers: Callable[[], Mapping[str, Tracker]] | None = None,
+) -> dict[str, Any]:
     """Evaluate as the options say; return the document and write it where `options.json` says.
 
-    `segmenters` are those of `load_segmenters`.
+    `segmenters` are those of `load_segmenters`; `trackers` gives those of `load_trackers` and is
+    called if there are videos. Without it, videos are left out.
 
     Returns:
-        `rows` (see `evaluate_images`), `config` (what was measured with what) and `versions`.
+        `rows` (see `evaluate_images` and `evaluate_videos`; the total of videos is `all`, beside
+        photos `videos`), `config` (what was measured with what) and `versions`.
 
     Raises:
         InputError: an option, the manifest or the data set cannot be used.
@@ -116,13 +145,41 @@ def run(segmenters: Mapping[str, Segmenter], options: EvaluateOptions) -> dict[s
     for name, value in (("--seeds", options.seeds), ("--limit", options.limit)):
         if value is not None and value < 1:
             raise InputError(f"{name} must be at least 1, got {value}.")
-    rows = _select(options)
+    photos, videos = _select(options, tracked=trackers is not None)
+    photos = photos if any(spec.for_photos for spec in specs) else []
+    videos = videos if any(spec.for_videos for spec in specs) else []
+    if not photos and not videos:
+        raise InputError(f"Nothing here can be measured with the prompts {options.prompts}.")
     seeds = range(options.seeds)
     for file in filter(None, (options.json, options.resume)):
         _make_folder(file)
-    table = evaluate_images(
-        segmenters, rows, specs, models, seeds, progress=options.progress, resume=options.resume
-    )
+    table: list[dict[str, Any]] = []
+    if videos and trackers is not None:
+        from refiner.evaluation.video import evaluate_videos
+
+        table += evaluate_videos(
+            trackers(),
+            videos,
+            specs,
+            models,
+            seeds,
+            total=VIDEOS if photos else "all",
+            progress=options.progress,
+            resume=options.resume and options.resume.with_suffix(f".videos{options.resume.suffix}"),
+        )
+    if photos:
+        table = [
+            *evaluate_images(
+                segmenters,
+                photos,
+                specs,
+                models,
+                seeds,
+                progress=options.progress,
+                resume=options.resume,
+            ),
+            *table,
+        ]
     document = {
         "rows": table,
         "config": {
@@ -133,7 +190,8 @@ def run(segmenters: Mapping[str, Segmenter], options: EvaluateOptions) -> dict[s
             "prompts": [spec.name for spec in specs],
             "models": list(models),
             "seeds": list(seeds),
-            "rows": len(rows),
+            "rows": len(photos),
+            "videos": len(videos),
             "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
         },
         "versions": _versions(),
@@ -143,19 +201,39 @@ def run(segmenters: Mapping[str, Segmenter], options: EvaluateOptions) -> dict[s
     return document
 
 
-def _select(options: EvaluateOptions) -> list[Row]:
-    """Return the photos that the options keep, in their order."""
-    rows = [row for row in _rows(options) if row.kind != VIDEO_KIND]
+def _select(options: EvaluateOptions, tracked: bool) -> tuple[list[Row], list[Row]]:
+    """Return the photos and the videos that the options keep, in their order."""
+    if options.only not in (None, PHOTOS, VIDEOS):
+        raise InputError(f"--only takes {PHOTOS} or {VIDEOS}, got {options.only!r}.")
+    kinds = [kind for kind in (PHOTOS, VIDEOS) if options.only in (None, kind)]
+    if not tracked and VIDEOS in kinds:
+        kinds.remove(VIDEOS)
+    rows = [row for row in _rows(options) if _kind(row) in kinds]
     if options.source is not None:
         known = sorted({row.source for row in rows})
-        if options.source not in known:
-            raise InputError(
-                f"{options.manifest or options.root} has no photos of source {options.source!r} in "
-                f"what was asked for; choose one of: {', '.join(known)}."
-            )
-        rows = [row for row in rows if row.source == options.source]
-    count = min(options.limit or len(rows), len(rows))
-    # Manifests go source by source: spread the few over all of them.
+        wanted = options.source.split(",")
+        for source in wanted:
+            if source not in known:
+                raise InputError(
+                    f"{options.manifest or options.root} has no {' or '.join(kinds)} of source "
+                    f"{source!r} in what was asked for; choose some of: {', '.join(known)}."
+                )
+        rows = [row for row in rows if row.source in wanted]
+    if not rows:
+        raise InputError(
+            f"{options.manifest or options.root} has no {' or '.join(kinds)} in what was asked for."
+        )
+    photos, videos = ([row for row in rows if _kind(row) == kind] for kind in (PHOTOS, VIDEOS))
+    return _spread(photos, options.limit), _spread(videos, options.limit)
+
+
+def _kind(row: Row) -> str:
+    return VIDEOS if row.kind == VIDEO_KIND else PHOTOS
+
+
+def _spread(rows: list[Row], limit: int | None) -> list[Row]:
+    """Keep so many rows; manifests go source by source, so spread the few over all of them."""
+    count = min(limit or len(rows), len(rows))
     return [rows[index * len(rows) // count] for index in range(count)]
 
 
@@ -164,8 +242,8 @@ def _rows(options: EvaluateOptions) -> tuple[Row, ...]:
     if manifest is not None and dataset is None and root is None:
         return read_manifest(manifest, options.split)
     if manifest is None and dataset is not None and root is not None:
-        return read_dataset(dataset, root)
-    raise InputError("Name the photos: either --manifest FILE, or --dataset NAME with --root DIR.")
+        return read_lvos(dataset, root) if dataset in LVOS_SETS else read_dataset(dataset, root)
+    raise InputError("Name the data: either --manifest FILE, or --dataset NAME with --root DIR.")
 
 
 def _origin(options: EvaluateOptions) -> dict[str, Any]:

@@ -7,7 +7,6 @@ each BSDS annotator counts as a photo), then over photos, then over seeds.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -33,12 +32,16 @@ from refiner.manifest import (
 )
 from refiner.metrics import STRICT_RATIO, boundary_iou, failed, iou, noc
 from refiner.types import BoolArray, ImageArray, InputError, Mask, MaskPair, Prompts, Segmenter
+from refiner.video_types import Tracker
 
 BASE = "sam2"
 MODELS = (BASE, "hq-sam2", "sam2refiner")
+GIVEN = "given"
+"""Stands for the degraded mask itself, where that is the prompt."""
 OBJECTS_PER_CALL = 32
 
 Record = dict[str, Any]
+Loaded = Segmenter | Tracker
 
 
 def mask_of(pair: MaskPair, model: str) -> Mask:
@@ -81,7 +84,9 @@ def evaluate_images(
         segmenters: By the name of the model that gives its refined masks. All stand on one base;
             the masks of sam2 come from the first.
         rows: What to measure on.
-        specs: The prompts; box and noc do not depend on the seed and run once.
+        specs: The prompts; only points depend on the seed, all others run once. Where a degraded
+            mask is the prompt, that mask is scored, too, as the model `given`. The true mask as
+            prompt is left out.
         models: Some of `MODELS`.
         seeds: One run of random points each.
         progress: Show the photos done and the time left on stderr.
@@ -101,10 +106,11 @@ def evaluate_images(
     photos = [row for row in rows if row.kind != VIDEO_KIND]
     if not photos or not seeds:
         raise InputError(f"Expected photos and seeds, got {len(photos)} and {len(seeds)}.")
-    _check_models(segmenters, models)
+    specs = [spec for spec in specs if spec.for_photos]
+    check_models(segmenters, models)
     records: dict[str, Record] = {}
     if resume:
-        records = _open_resume(resume, _fingerprint(segmenters, photos, specs, models, seeds))
+        records = open_resume(resume, fingerprint(segmenters, photos, specs, models, seeds))
     todo = [row for row in photos if row.id not in records]
     done = len(photos) - len(todo)
     bar = tqdm(todo, initial=done, total=len(photos), unit="photo", disable=not progress)
@@ -116,7 +122,7 @@ def evaluate_images(
     return _table([(row, records[row.id]) for row in photos], specs, models)
 
 
-def _check_models(segmenters: Mapping[str, Segmenter], models: Sequence[str]) -> None:
+def check_models(segmenters: Mapping[str, Loaded], models: Sequence[str]) -> None:
     """Raise InputError unless every name is known and every model has a segmenter."""
     parse_models(",".join([*segmenters, *models]))
     missing = [model for model in models if model != BASE and model not in segmenters]
@@ -145,7 +151,7 @@ def _measure(
         if spec.name == NOC:
             scores[NOC] = _click_curves(segmenters, image, list(truths.values()), models)
             continue
-        scores[spec.name] = {model: [] for model in models}
+        scores[spec.name] = {model: [] for model in _scored(spec, models)}
         for seed in seeds if spec.seeded else seeds[:1]:
             prompts = [
                 sample_prompts(spec, truth, stable_seed(seed, row.id, label))
@@ -153,19 +159,29 @@ def _measure(
             ]
             pairs = {
                 name: _segment(segmenters[name], image, prompts)
-                for name in dict.fromkeys(_giver(segmenters, model) for model in models)
+                for name in dict.fromkeys(giver(segmenters, model) for model in models)
             }
-            for model in models:
-                masks = [mask_of(pair, model).mask for pair in pairs[_giver(segmenters, model)]]
-                scores[spec.name][model].append(list(map(_score, masks, truths.values())))
+            masks = {
+                model: [mask_of(pair, model).mask for pair in pairs[giver(segmenters, model)]]
+                for model in models
+            }
+            if spec.degraded:
+                masks[GIVEN] = [one.mask for one in prompts if one.mask is not None]
+            for model, found in masks.items():
+                scores[spec.name][model].append(list(map(_score, found, truths.values())))
     return {"id": row.id, "objects": len(truths), "scores": scores}
+
+
+def _scored(spec: PromptSpec, models: Sequence[str]) -> list[str]:
+    """Name what is scored: the models, and before them the mask they were given."""
+    return [GIVEN, *models] if spec.degraded else [*models]
 
 
 def _score(pred: BoolArray, truth: BoolArray) -> list[float]:
     return [iou(pred, truth), boundary_iou(pred, truth), boundary_iou(pred, truth, STRICT_RATIO)]
 
 
-def _giver(segmenters: Mapping[str, Segmenter], model: str) -> str:
+def giver(segmenters: Mapping[str, Loaded], model: str) -> str:
     """Name the segmenter that gives the masks of `model`."""
     return model if model in segmenters else next(iter(segmenters))
 
@@ -191,7 +207,7 @@ def _click_curves(
     def answer(asked: Sequence[tuple[int, Prompts]]) -> list[BoolArray]:
         masks: dict[int, BoolArray] = {}
         for name, segmenter in segmenters.items():
-            mine = [one for one in asked if _giver(segmenters, owners[one[0]]) == name]
+            mine = [one for one in asked if giver(segmenters, owners[one[0]]) == name]
             pairs = _segment(segmenter, image, [prompts for _, prompts in mine])
             for (index, _), pair in zip(mine, pairs, strict=True):
                 masks[index] = mask_of(pair, owners[index]).mask
@@ -222,7 +238,8 @@ def _table(
     rows = []
     for source, records in (groups | dict(sorted(sources.items()))).items():
         size = {"n": len(records), "objects": sum(record["objects"] for record in records)}
-        for spec, model in itertools.product(specs, models) if records else ():
+        scored = [(spec, model) for spec in specs for model in _scored(spec, models)]
+        for spec, model in scored if records else ():
             scores = [record["scores"][spec.name][model] for record in records]
             means = _click_means(scores) if spec.name == NOC else _means(scores)
             name = {"model": model, "prompts": spec.name, "source": source}
@@ -260,21 +277,23 @@ def _click_means(curves: Sequence[list[Any]]) -> dict[str, Any]:
     }
 
 
-def _fingerprint(
-    segmenters: Mapping[str, Segmenter], photos: Sequence[Row], *asked: Sequence[Any]
+def fingerprint(
+    segmenters: Mapping[str, Loaded], photos: Sequence[Row], *asked: Sequence[Any]
 ) -> str:
-    """Hash what decides the scores: the segmenters, the photos, the prompts, models and seeds."""
-    loaded = [[name, asdict(segmenter.info)] for name, segmenter in segmenters.items()]
+    """Hash what decides the scores: what is loaded, the rows, the prompts, models and seeds."""
+    loaded = {name: asdict(segmenter.info) for name, segmenter in segmenters.items()}
+    for info in loaded.values():
+        info["details"].pop("build", None)  # other cores give the same scores
     parts = [loaded, [asdict(row) for row in photos], [str(list(part)) for part in asked]]
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
-def _open_resume(path: Path, fingerprint: str) -> dict[str, Record]:
-    """Read the photos finished so far by id; start the file if it is not there.
+def open_resume(path: Path, config: str) -> dict[str, Record]:
+    """Read what was finished so far by id; start the file if it is not there.
 
     A line that a break cut short is dropped.
     """
-    head = json.dumps({"config": fingerprint}) + "\n"
+    head = json.dumps({"config": config}) + "\n"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if not (text.startswith(head) or head.startswith(text)):
         raise InputError(

@@ -11,40 +11,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import matplotlib
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from refiner.evaluation.paper import PAPER
+from refiner.evaluation.plots import NAMES, Curve, Panel, draw, save
+from refiner.evaluation.report_video import render_videos
 from refiner.types import InputError
 
 START = "<!-- results:start -->"
 END = "<!-- results:end -->"
-NAMES = {"sam2": "SAM2", "sam2refiner": "SAM2Refiner", "hq-sam2": "HQ-SAM2"}
-COLOURS = {"sam2": "#E69F00", "sam2refiner": "#0072B2", "hq-sam2": "#009E73"}
+KINDS: dict[str, Literal["svg", "png"]] = {".svg": "svg", ".png": "png"}
 _GROUPS = {"objects": "objects", "regions+clothing": "regions and clothing", "all": "everything"}
 _PER_SOURCE = ("box", "points:10")
-
-PAPER = """### Reported in the paper (official SAM 2.1 bases, other data): not comparable
-
-mIoU / mBIoU, 10 points:
-
-| model | DIS | COIFT | HRSOD | ThinObject | mean |
-|---|---|---|---|---|---|
-| SAM2-B+ | 57.2 / 49.9 | 93.2 / 88.7 | 85.2 / 76.3 | 66.3 / 65.1 | 75.5 / 70.0 |
-| SAM2-L | 57.6 / 50.7 | 92.4 / 88.0 | 86.3 / 79.5 | 77.8 / 67.7 | 78.5 / 71.5 |
-| HQ-SAM-L | 77.4 / 69.2 | 94.4 / 89.7 | 91.9 / 84.6 | 87.0 / 76.6 | 87.7 / 80.0 |
-| SAM2Refiner-B+ | 83.4 / 78.5 | 96.5 / 93.3 | 94.1 / 89.4 | 95.1 / 90.1 | 92.3 / 87.8 |
-| SAM2Refiner-L | 85.2 / 80.6 | 96.6 / 93.6 | 94.7 / 90.2 | 95.9 / 91.0 | 93.1 / 88.9 |
-
-mIoU / mBIoU, mean of the four sets:
-
-| model | 1 point | 2 points | 5 points | 10 points |
-|---|---|---|---|---|
-| SAM2-L | 11.4 / 9.9 | 35.6 / 31.7 | 73.9 / 66.4 | 78.5 / 71.5 |
-| HQ-SAM-L | 17.7 / 14.3 | 44.6 / 40.2 | 84.2 / 75.5 | 87.7 / 80.0 |
-| SAM2Refiner-L | 25.2 / 20.6 | 52.5 / 47.4 | 90.0 / 84.9 | 93.1 / 88.9 |"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +57,44 @@ def parse_results(name: str, document: dict[str, Any]) -> Results:
 
 
 def read_results(results_dir: Path) -> list[Results]:
-    """Read the documents of a folder, by name.
+    """Read the documents of a folder that measure photos, by name.
 
     Raises:
         InputError: the folder has none, or a file is not valid JSON.
     """
-    results = []
-    for file in sorted(results_dir.glob("*.json")):
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"Cannot read the results {file}: {error}.") from error
-        if isinstance(document, dict) and "rows" in document:
-            results.append(parse_results(file.stem, document))
+    results = [parse_results(name, document) for name, document in read_documents(results_dir)]
     results = [one for one in results if one.rows]
     if not results:
         raise InputError(f"{results_dir} has no results; run `python -m refiner evaluate` first.")
     return results
 
 
+def read_documents(results_dir: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Read the documents of a folder with their names.
+
+    Raises:
+        InputError: a file is not valid JSON.
+    """
+    documents = []
+    for file in sorted(results_dir.glob("*.json")):
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"Cannot read the results {file}: {error}.") from error
+        if isinstance(document, dict) and "rows" in document:
+            documents.append((file.stem, document))
+    return documents
+
+
 def text_table(document: dict[str, Any]) -> str:
-    """Lay out a document for the terminal: a line a source, prompts and model, times 100.
+    """Lay a document's photos out for the terminal: a line a source, prompts and model, times 100.
 
     Raises:
         InputError: the document is not one of evaluate.
     """
     results = parse_results("The document", document)
+    if not results.rows:
+        return ""
     lines = [
         f"{'source':<18}{'prompts':<12}{'model':<13}{'n':>5}{'mIoU':>8}{'mBIoU':>8}{'strict':>8}"
     ]
@@ -124,7 +116,17 @@ def render(results_dir: Path) -> str:
     Raises:
         InputError: the folder has no document, or one cannot be read.
     """
-    return "\n\n".join([*(_section(results) for results in read_results(results_dir)), PAPER])
+    videos = render_videos(read_documents(results_dir))
+    return "\n\n".join(part for part in (measured(results_dir), PAPER, videos) if part)
+
+
+def measured(results_dir: Path) -> str:
+    """Write the markdown of a results folder without the paper's numbers.
+
+    Raises:
+        InputError: the folder has no document, or one cannot be read.
+    """
+    return "\n\n".join(_section(results) for results in read_results(results_dir))
 
 
 def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bool:
@@ -157,39 +159,44 @@ def plot(results_dir: Path, out: Path) -> None:
     Raises:
         InputError: the folder has no document with random points, or `out` another ending.
     """
-    if out.suffix not in (".svg", ".png"):
+    kind = KINDS.get(out.suffix)
+    if kind is None:
         raise InputError(f"The plot must be an .svg or .png file, got {out.name!r}.")
     drawn = [results for results in read_results(results_dir) if _point_prompts(results)]
     if not drawn:
         raise InputError(f"{results_dir} has no results with points:K prompts to draw.")
-    figure = Figure(figsize=(8, 3.4 * len(drawn)), layout="constrained")
-    panels = figure.subplots(len(drawn), 2, squeeze=False)
-    for results, axes in zip(drawn, panels, strict=True):
-        for axis, metric, title in zip(axes, ("miou", "mbiou"), ("mIoU", "mBIoU"), strict=True):
-            _curves(axis, results, metric)
-            axis.set(title=f"{results.name}: {title}", xlabel="points", ylabel=f"{title} x 100")
-    panels[0, 0].legend()
     out.parent.mkdir(parents=True, exist_ok=True)
-    # The same results give the same bytes.
-    with matplotlib.rc_context({"svg.hashsalt": "results"}):
-        figure.savefig(out, dpi=150, metadata={"Date": None} if out.suffix == ".svg" else None)
+    out.write_bytes(save(draw([_panels(results) for results in drawn]), kind))
 
 
-def _curves(axis: Axes, results: Results, metric: str) -> None:
+def plots(results_dir: Path) -> dict[str, Figure]:
+    """Draw mIoU and mBIoU over the number of points for each document that has them, by name.
+
+    Raises:
+        InputError: the folder has no document, or one cannot be read.
+    """
+    found = [results for results in read_results(results_dir) if _point_prompts(results)]
+    return {results.name: draw([_panels(results)]) for results in found}
+
+
+def _panels(results: Results) -> list[Panel]:
+    return [
+        Panel(f"{results.name}: {title}", title, "points", _curves(results, metric))
+        for metric, title in (("miou", "mIoU"), ("mbiou", "mBIoU"))
+    ]
+
+
+def _curves(results: Results, metric: str) -> list[Curve]:
     source = "objects" if "objects" in results.values(0) else "all"
     specs = _point_prompts(results)
-    counts = [_count(spec) for spec in specs]
+    curves = []
     for model in results.values(2):
         rows = [results.rows[source, spec, model] for spec in specs]
         means = [100 * row[metric] for row in rows]
         spread = [100 * row[f"{metric}_sd"] for row in rows]
-        low = [mean - sd for mean, sd in zip(means, spread, strict=True)]
-        high = [mean + sd for mean, sd in zip(means, spread, strict=True)]
-        colour = COLOURS.get(model, "#000000")
-        axis.plot(counts, means, marker="o", color=colour, label=NAMES.get(model, model))
-        axis.fill_between(counts, low, high, color=colour, alpha=0.2, linewidth=0)
-    axis.set_xticks(counts)
-    axis.grid(alpha=0.3)
+        counts = [_count(spec) for spec in specs]
+        curves.append(Curve(model, NAMES.get(model, model), counts, means, spread))
+    return curves
 
 
 def _section(results: Results) -> str:

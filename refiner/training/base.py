@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from refiner.backbone import BaseFeatures, SAM2Base, decode, normalise, project, set_image_size
 from refiner.training import prompts
+from refiner.training.data import DataOptions, TrainingData
+from refiner.training.look import Tile, look_at_photos
 from refiner.training.losses import answer_loss, flatten
 
 Rng = np.random.Generator
@@ -39,6 +42,16 @@ class BaseTask:
         """Set S; return the side of the pictures wanted."""
         set_image_size(self.base, size)
         return size
+
+    def data(self, options: DataOptions) -> Dataset[tuple[Tensor, Tensor]]:
+        """Return photos with masks."""
+        return TrainingData(options)
+
+    def look(
+        self, data: Dataset[tuple[Tensor, Tensor]], count: int, device: str
+    ) -> tuple[dict[str, float], list[Tile]]:
+        """Score `count` photos; see `look_at_photos`."""
+        return look_at_photos(self, data, count, device)
 
     def encode(self, images: Tensor) -> BaseFeatures:
         """Encode uint8 pictures (B, 3, S, S); no gradient reaches a trunk that is frozen."""

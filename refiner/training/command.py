@@ -24,6 +24,8 @@ from refiner.checkpoint import (
 )
 from refiner.config import LITE, VARIANTS, LiteConfig
 from refiner.training.base import BaseTask
+from refiner.training.data import DataOptions, TrainingData
+from refiner.training.memory import MemoryTask
 from refiner.training.refiner import RefinerTask
 from refiner.training.train import Progress, Stage, TrainOptions, train
 from refiner.types import InputError
@@ -32,6 +34,15 @@ LITE_STAGES = (Stage(0.08, 128, 16), Stage(0.4, 256, 8), Stage(0.7, 384, 4), Sta
 """sam2-lite's curriculum on a small machine: coarse and fast first."""
 REFINER_STAGES = (Stage(0.55, 256, 4), Stage(1.0, 512, 2))
 """The same for SAM2Refiner on sam2-lite."""
+MEMORY_STAGES = (
+    Stage(0.2, 128, 8),
+    Stage(0.7, 256, 4),
+    Stage(0.9, 384, 2),
+    Stage(1.0, 512, 1),
+)
+"""The same for sam2-lite's memory, in clips."""
+SETTLE_SIZE, SETTLE_PICTURES = 256, 16
+"""What an untrained memory is fitted to before its first step."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,7 @@ class TrainCommand:
     """What `python -m refiner train` was asked to do."""
 
     what: str
-    """`base`, `refiner` or `hq`."""
+    """`base`, `refiner`, `hq` or `memory`."""
     manifest: Path
     """A manifest.jsonl, or a folder laid out as HQSeg-44K."""
     out: Path
@@ -51,7 +62,8 @@ class TrainCommand:
     weights: Path | None = None
     """For `refiner` and `hq`: the base's weights; the embedded ones of sam2-lite if not given."""
     start: Path | None = None
-    """Weights to start from: of the same model as the one trained."""
+    """Weights to start from: of the same model as the one trained. For `memory` the sam2-lite whose
+    image path is kept; the embedded one if not given."""
     stages: tuple[tuple[float, int, int], ...] = ()
     """The curriculum, see `Stage`; the one of this file if not given."""
     pictures: int | None = None
@@ -79,6 +91,8 @@ def run(command: TrainCommand) -> list[Path]:
     if (command.minutes is None) == (command.steps is None):
         raise InputError("Give the budget: either --minutes N or --steps N.")
     torch.manual_seed(command.seed)
+    if command.what == "memory":
+        return _train_memory(command)
     return _train_base(command) if command.what == "base" else _train_refiners(command)
 
 
@@ -96,6 +110,22 @@ def _train_base(command: TrainCommand) -> list[Path]:
     path = command.out / "sam2-lite.safetensors"
     if _leads():
         save_base(path, base, config, _record(command, progress))
+    return [path]
+
+
+def _train_memory(command: TrainCommand) -> list[Path]:
+    base, header = load_base(command.start or _embedded())
+    config = LiteConfig(**header.config)
+    task = MemoryTask(base)
+    if "memory" not in header.trained:
+        side = task.set_size(SETTLE_SIZE)
+        data = TrainingData(DataOptions(command.manifest, side, side, 1, command.seed))
+        task.settle(torch.stack([data[number][0] for number in range(SETTLE_PICTURES)]))
+    progress = train(task, _options(command, MEMORY_STAGES), command.resume)
+    task.set_size(config.image_size)
+    path = command.out / "sam2-lite.safetensors"
+    if _leads():
+        save_base(path, base, config, {**header.trained, "memory": _record(command, progress)})
     return [path]
 
 
@@ -131,9 +161,13 @@ def _new_refiner(command: TrainCommand, base: SAM2Base, name: str) -> Refiner:
 def _base(command: TrainCommand) -> SAM2Base:
     if command.backbone != LITE:
         return load_official(command.backbone, command.weights)
+    return load_base(command.weights or _embedded())[0]
+
+
+def _embedded() -> Path:
     from refiner.image import WEIGHTS
 
-    return load_base(command.weights or WEIGHTS / "sam2-lite.safetensors")[0]
+    return WEIGHTS / "sam2-lite.safetensors"
 
 
 def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:

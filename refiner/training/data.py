@@ -156,7 +156,7 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
 
     def _composite(self, rng: Rng) -> tuple[ImageArray, Layers]:
         path = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
-        image = _read_rgb(path)
+        image = read_rgb(path)
         crop = augment.random_window((image.shape[0], image.shape[1]), rng)
         image, _ = augment.take(image, [], crop, self.options.image_size)
         return self._paste(image, [], int(rng.integers(3, 7)), rng)
@@ -166,7 +166,7 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
     ) -> tuple[ImageArray, Layers]:
         for _ in range(count):
             path = self.cutouts[int(rng.integers(len(self.cutouts)))]
-            image, alpha = augment.paste(image, _read_rgba(path), rng)
+            image, alpha = augment.paste(image, read_rgba(path), rng)
             layers = [(layer * (1 - alpha / 255.0)).astype(np.uint8) for layer in layers] + [alpha]
         return image, layers
 
@@ -195,7 +195,11 @@ def _frame(row: Row, rng: Rng) -> Row:
     if row.kind != "video":
         return row
     frames = sorted(row.image.glob("*.jpg"))
-    frame = frames[int(rng.integers(len(frames)))]
+    return still(row, frames[int(rng.integers(len(frames)))])
+
+
+def still(row: Row, frame: Path) -> Row:
+    """Return the photo row of one frame of a video row."""
     return replace(
         row, kind="object", image=frame, mask=row.mask / f"{frame.stem}.png", frames=None
     )
@@ -211,13 +215,15 @@ _kept = lru_cache(maxsize=3000)(_load)
 
 
 @lru_cache(maxsize=2000)
-def _read_rgba(path: Path) -> ImageArray:
+def read_rgba(path: Path) -> ImageArray:
+    """Read a cut-out, uint8 (height, width, 4)."""
     with Image.open(path) as image:
         return np.array(image.convert("RGBA"))
 
 
 @lru_cache(maxsize=500)
-def _read_rgb(path: Path) -> ImageArray:
+def read_rgb(path: Path) -> ImageArray:
+    """Read a background, uint8 (height, width, 3)."""
     with Image.open(path) as image:
         return np.array(image.convert("RGB"))
 

@@ -9,11 +9,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from refiner.backbone import BaseFeatures, SAM2Base, decode, encode, normalise, set_image_size
 from refiner.checkpoint import Refiner
 from refiner.model import RefinerOutput, local_features, picture_to_cut
 from refiner.training import prompts
+from refiner.training.data import DataOptions, TrainingData
+from refiner.training.look import Tile, look_at_photos
 from refiner.training.losses import bce_dice, flatten, soft_iou
 
 Rng = np.random.Generator
@@ -53,6 +56,16 @@ class RefinerTask:
         if self.resizable:
             set_image_size(self.base, size)
         return 2 * size
+
+    def data(self, options: DataOptions) -> Dataset[tuple[Tensor, Tensor]]:
+        """Return photos with masks."""
+        return TrainingData(options)
+
+    def look(
+        self, data: Dataset[tuple[Tensor, Tensor]], count: int, device: str
+    ) -> tuple[dict[str, float], list[Tile]]:
+        """Score `count` photos; see `look_at_photos`."""
+        return look_at_photos(self, data, count, device)
 
     def encode(self, images: Tensor) -> Encoded:
         """Encode uint8 pictures (B, 3, 2S, 2S); only the refiners' own parts have gradients."""

@@ -6,19 +6,17 @@ import itertools
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from refiner.training import prompts
-from refiner.training.data import DataOptions, TrainingData, collate
-from refiner.training.losses import flatten, mean_iou
+from refiner.training.data import DataOptions, collate
+from refiner.training.look import Tile, render
 from refiner.training.team import Team
 
 Rng = np.random.Generator
@@ -63,7 +61,7 @@ class TrainOptions:
 
 
 class Task(Protocol):
-    """What is trained: `BaseTask`, `RefinerTask`."""
+    """What is trained: `BaseTask`, `RefinerTask`, `MemoryTask`."""
 
     module: nn.Module
     """Holds the parameters that are trained and saved."""
@@ -74,18 +72,18 @@ class Task(Protocol):
     def set_size(self, size: int) -> int:
         """Set S; return the side of the pictures wanted."""
 
+    def data(self, options: DataOptions) -> Dataset[tuple[Tensor, Tensor]]:
+        """Return the samples to train on: pictures and masks, both uint8."""
+
     def loss(
         self, images: Tensor, masks: Tensor, rng: Rng, share: float
     ) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a batch and values for the log."""
 
-    def encode(self, images: Tensor) -> Any:
-        """Return what the models keep of uint8 pictures (B, 3, ., .)."""
-
-    def answers(
-        self, encoded: Any, masks: Tensor, given: prompts.TrainingPrompts
-    ) -> dict[str, Tensor]:
-        """Return each model's probability maps (N, 1, ., .) for the given prompts."""
+    def look(
+        self, data: Dataset[tuple[Tensor, Tensor]], count: int, device: str
+    ) -> tuple[dict[str, float], list[Tile]]:
+        """Score `count` samples of the kept-back groups; return values and what to render."""
 
 
 @dataclass
@@ -111,13 +109,15 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
     optimizer = torch.optim.AdamW(
         task.parameter_groups(options.rate), betas=(0.9, 0.99), weight_decay=0.01
     )
-    dev_data(options, 32, 32)  # a manifest that has none ends here, not after the first minutes
+    dev_data(
+        task, options, 32, 32
+    )  # a manifest that has none ends here, not after the first minutes
     progress = load(task, optimizer, options.out) if resume else Progress()
     saved = looked = progress.minutes
     while (share := progress.share(options)) < 1:
         stage = next(part for part in options.stages if share < part.until)
         image_size = task.set_size(stage.size)
-        loader = iter(batches(options, stage, image_size, progress, team))
+        loader = iter(batches(task, options, stage, image_size, progress, team))
         while share < min(1.0, stage.until):
             started = time.monotonic()
             set_rate(optimizer, options, progress)
@@ -184,10 +184,15 @@ def step(
 
 
 def batches(
-    options: TrainOptions, stage: Stage, image_size: int, progress: Progress, team: Team
+    task: Task,
+    options: TrainOptions,
+    stage: Stage,
+    image_size: int,
+    progress: Progress,
+    team: Team,
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """Return this process's parts of the batches from the first sample not yet seen."""
-    data = TrainingData(
+    data = task.data(
         DataOptions(options.manifest, image_size, stage.size, options.masks, options.seed)
     )
     total = options.accumulate * team.size
@@ -239,9 +244,11 @@ def note(options: TrainOptions, progress: Progress, values: dict[str, float]) ->
         file.write(json.dumps(line) + "\n")
 
 
-def dev_data(options: TrainOptions, image_size: int, size: int) -> TrainingData:
+def dev_data(
+    task: Task, options: TrainOptions, image_size: int, size: int
+) -> Dataset[tuple[Tensor, Tensor]]:
     """Return the kept-back groups, two masks a picture."""
-    return TrainingData(
+    return task.data(
         DataOptions(options.manifest, image_size, size, 2, seed=options.seed + 1, dev=True)
     )
 
@@ -250,71 +257,10 @@ def dev_data(options: TrainOptions, image_size: int, size: int) -> TrainingData:
 def look(
     task: Task, options: TrainOptions, size: int, image_size: int, progress: Progress
 ) -> dict[str, float]:
-    """Score the kept-back groups for every kind of prompt and render some masks.
-
-    `*_wrong` is the IoU of the answer to another object's prompt: near the right one's, the model
-    does not listen.
-    """
-    data = dev_data(options, image_size, size)
+    """Score the kept-back groups and render some masks."""
+    data = dev_data(task, options, image_size, size)
     task.module.eval()
-    sums: dict[str, list[float]] = {}
-    tiles = []
-    for start in range(0, options.dev_samples, 4):
-        images, masks = collate([data[number] for number in range(start, start + 4)])
-        images, masks = images.to(options.device), masks.to(options.device)
-        _, targets, truth = flatten(masks)
-        inside = targets > 127
-        other = truth.reshape(-1, 2, *truth.shape[1:]).flip(1).reshape_as(truth)
-        differs = ((truth - other).abs().mean((1, 2, 3)) > 1e-3).nonzero()[:, 0]
-        encoded = task.encode(images)
-        for kind, given in dev_prompts(inside, start).items():
-            for model, answer in task.answers(encoded, masks, given).items():
-                side = answer.shape[-1]
-                wanted = nn.functional.interpolate(
-                    targets[:, None] / 255, (side, side), mode="area"
-                )
-                sums.setdefault(f"{model}_{kind}", []).append(mean_iou(answer, wanted))
-                if kind == "box":
-                    wrong = nn.functional.interpolate(other, (side, side))[differs]
-                    if len(differs):
-                        sums.setdefault(f"{model}_wrong", []).append(
-                            mean_iou(answer[differs], wrong)
-                        )
-                    if start < 24:
-                        tiles += [(images[i // 2], answer[i], inside[i]) for i in (0, 2, 4, 6)]
+    values, tiles = task.look(data, options.dev_samples, options.device)
     task.module.train()
     render(tiles, options.out / f"look-{progress.step:06d}.jpg")
-    return {"size": size, **{key: float(np.mean(values)) for key, values in sums.items()}}
-
-
-def dev_prompts(inside: Tensor, seed: int) -> dict[str, prompts.TrainingPrompts]:
-    """Return fixed prompts of every kind for masks (N, S, S)."""
-    rng = np.random.default_rng(seed)
-    points = prompts.random_points(inside, 10, rng, negative_share=0.0)
-    first = replace(points, coords=points.coords[:, :1], labels=points.labels[:, :1])
-    three = replace(points, coords=points.coords[:, :3], labels=points.labels[:, :3])
-    return {
-        "box": prompts.TrainingPrompts(prompts.box(inside, noise=0.0), None),
-        "1": prompts.TrainingPrompts(first, None),
-        "3": prompts.TrainingPrompts(three, None),
-        "10": prompts.TrainingPrompts(points, None),
-    }
-
-
-def render(tiles: list[tuple[Tensor, Tensor, Tensor]], path: Path) -> None:
-    """Write pictures with the answer in orange and the true outline in white, 8 a row."""
-    drawn = []
-    for image, answer, truth in tiles:
-        picture = cv2.resize(
-            image.permute(1, 2, 0).cpu().numpy(), (256, 256), interpolation=cv2.INTER_AREA
-        )
-        share = cv2.resize(answer[0].float().cpu().numpy(), (256, 256))
-        outline = cv2.resize(
-            truth.byte().cpu().numpy(), (256, 256), interpolation=cv2.INTER_NEAREST
-        )
-        picture[share > 0.5] = picture[share > 0.5] // 2 + np.array([115, 80, 0], np.uint8)
-        picture[cv2.morphologyEx(outline, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)) > 0] = 255
-        drawn.append(picture)
-    rows = [np.hstack(drawn[i : i + 8]) for i in range(0, len(drawn) - len(drawn) % 8, 8)]
-    if rows:
-        cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+    return {"size": size, **values}

@@ -9,7 +9,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from refiner.checkpoint import load_base, load_refiner, save_base, save_refiner, state_id
+from refiner.checkpoint import (
+    VIDEO_ONLY,
+    load_base,
+    load_refiner,
+    save_base,
+    save_refiner,
+    state_id,
+)
 from refiner.config import LiteConfig, RefinerConfig
 from refiner.model import SAM2Refiner
 from refiner.types import InputError
@@ -88,6 +95,33 @@ def test_the_id_tells_every_change_and_no_change_of_layout(new_refiner):
     with torch.no_grad():
         refiner.mask_refinement.heads[2].bias += 0.25
     assert state_id(refiner) != own
+
+
+@pytest.mark.parametrize("name", VIDEO_ONLY)
+def test_training_the_memory_keeps_the_id_and_the_refiner(weights, new_base, name):
+    base = new_base()
+    own = state_id(base)
+    parts = [value for key, value in base.named_parameters() if key.startswith(name)]
+    assert parts
+    with torch.no_grad():
+        for value in parts:
+            value += 0.5
+    assert state_id(base) == own
+    load_refiner(weights[1], base)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no_mem_embed", "sam_mask_decoder.iou_token.weight", "sam_prompt_encoder.no_mask_embed"],
+)
+def test_every_part_that_answers_on_pictures_is_in_the_id(new_base, name):
+    base = new_base()
+    own = state_id(base)
+    with torch.no_grad():
+        for key, value in base.named_parameters():
+            if key.startswith(name):
+                value += 0.5
+    assert state_id(base) != own
 
 
 def test_a_refiner_of_another_base_is_refused_with_both_ids(weights, new_base):

@@ -222,6 +222,29 @@ def test_one_model_alone_and_box_once(manifest):
     assert sum(call[0].box is None for call in segmenter.calls) == 9
 
 
+class TrimSegmenter(LabelSegmenter):
+    """Of a mask prompt `base` is the mask, `refined` what of it is on an object."""
+
+    def pair(self, labels, prompts):
+        if prompts.mask is None:
+            return super().pair(labels, prompts)
+        return MaskPair(Mask(prompts.mask, 0.5), Mask(prompts.mask & (labels > 0), 0.5))
+
+
+def test_a_degraded_mask_is_scored_beside_what_is_made_of_it(manifest):
+    rows = evaluate(manifest, "dilated,eroded,box", TrimSegmenter())
+    models = {
+        prompts: [key[2] for key in rows if key[:2] == ("ecssd", prompts)]
+        for prompts in ("dilated", "box")
+    }
+    assert models == {"dilated": ["given", "sam2", "sam2refiner"], "box": ["sam2", "sam2refiner"]}
+    given, base, refined = (rows["ecssd", "dilated", name] for name in models["dilated"])
+    assert given["miou"] == base["miou"] == pytest.approx(100 / (20 * 23))
+    assert refined["miou"] == 1
+    assert given["seeds"] == 1
+    assert rows["ecssd", "eroded", "given"]["miou"] == pytest.approx(0.04)
+
+
 def test_models_are_named_and_unknown_ones_refused(manifest):
     pair = LabelSegmenter().pair(np.ones((4, 4), np.uint8), Prompts(clicks=(Click(1, 1),)))
     assert mask_of(pair, "sam2") is pair.base
@@ -354,7 +377,15 @@ def test_the_document_says_what_was_measured_with_what(tmp_path, manifest):
     assert (config["split"], config["prompts"], config["seeds"]) == ("val", ["box"], [0, 1])
     assert (config["rows"], config["models"]) == (3, ["sam2", "sam2refiner"])
     assert config["segmenters"]["sam2refiner"]["details"] == {"seed": 1}
-    assert set(document["versions"]) == {"python", "torch", "sam2", "timm", "numpy", "opencv"}
+    assert set(document["versions"]) == {
+        "python",
+        "torch",
+        "sam2",
+        "timm",
+        "numpy",
+        "opencv",
+        "vos-benchmark",
+    }
     assert document["versions"]["numpy"] == np.__version__
 
 
@@ -482,7 +513,7 @@ def test_the_command_measures_three_models_of_small_weights(
     base_id = state_id(load_base(weights[0])[0])
     save_refiner(hq, HQSAM2(HQConfig(lite_config.hidden_dim, 128)), base_id, {"summary": "none"})
     given = ["evaluate", "--manifest", manifest, "--weights", weights[0], "--device", "cpu"]
-    given += ["--prompts", "box", "--models", ",".join(ALL), "--json", out]
+    given += ["--prompts", "box", "--models", ",".join(ALL), "--json", out, "--only", "photos"]
     assert main([*map(str, given), "--refiner", str(weights[1]), "--hq", str(hq)]) == 0
     document = json.loads(out.read_text())
     assert document["config"]["models"] == list(ALL)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from refiner.evaluation.prompts import (
+    DEGRADED,
     PromptSpec,
+    degraded,
     parse_prompt_specs,
     sample_prompts,
     simulate_clicks,
@@ -103,3 +105,49 @@ def test_clicking_stops_at_a_good_mask_and_asks_only_for_the_rest():
     curves = simulate_clicks(answer, [good, good])
     assert curves == [[0.0] + [1.0] * 19, [0.0] * 20]
     assert asked_for == [[0, 1], [0, 1]] + [[1]] * 18
+
+
+def square(size=60, low=20, high=50):
+    mask = np.zeros((size, size), bool)
+    mask[low:high, low:high] = True
+    return mask
+
+
+def test_degraded_masks_are_mask_prompts():
+    for spec in parse_prompt_specs(",".join(DEGRADED)):
+        prompts = sample_prompts(spec, square(), 0)
+        assert not spec.seeded
+        assert np.array_equal(prompts.mask, degraded(square(), spec.name))
+        assert (prompts.clicks, prompts.box) == ((), None)
+
+
+def test_dilation_and_erosion_move_the_rim_by_eight_pixels():
+    assert np.array_equal(degraded(square(), "dilated"), square(low=12, high=58))
+    assert np.array_equal(degraded(square(), "eroded"), square(low=28, high=42))
+    assert np.array_equal(degraded(square(low=0, high=60), "eroded"), square(low=0, high=60))
+
+
+def test_erosion_leaves_something_of_thin_objects():
+    mask = np.zeros((60, 60), bool)
+    mask[10:16, 5:55] = True
+    left = degraded(mask, "eroded")
+    assert left.any()
+    assert (left & ~mask).sum() == 0
+
+
+def test_a_simplified_polygon_loses_detail_and_holes_but_no_part():
+    rows, columns = np.ogrid[:200, :200]
+    mask = (rows - 90) ** 2 + (columns - 90) ** 2 <= 70**2
+    mask[70:110, 70:110] = False
+    mask[195:197, 190:193] = True
+    simple = degraded(mask, "polygon")
+    assert simple[90, 90]
+    assert simple[195:197, 190:193].all()
+    outer = mask.copy()
+    outer[70:110, 70:110] = True
+    assert 0.8 < (simple & outer).sum() / (simple | outer).sum() < 0.99
+
+
+def test_an_unknown_degradation_is_refused():
+    with pytest.raises(InputError, match="Unknown degradation 'melted'; .*dilated"):
+        degraded(square(), "melted")

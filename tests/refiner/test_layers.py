@@ -57,7 +57,10 @@ def test_no_module_of_refiner_loads_gradio_or_the_app():
     assert not {"gradio", "webapp"} & loaded
 
 
-@pytest.mark.parametrize("module", ["types", "exports", "media", "config", "manifest", "cli"])
+@pytest.mark.parametrize(
+    "module",
+    ["types", "exports", "media", "config", "manifest", "cli", "mask_files", "cascade", "session"],
+)
 def test_records_and_files_need_no_torch(module):
     loaded = loaded_by(f"refiner.{module}")
     assert "refiner" in loaded
