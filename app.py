@@ -5,17 +5,26 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from refiner.image import load_segmenter
+from refiner.config import BACKBONES, LITE
+from refiner.image import ImageSegmenter, load_segmenter
+from refiner.loading import load_any
 from refiner.media import read_image
-from refiner.types import InputError
+from refiner.types import InputError, Segmenter
+from refiner.video import load_tracker
 from webapp.examples import installed
+from webapp.limits import Limits
 from webapp.page import build_page, launch
+from webapp.video_files import video_parts
+from webapp.video_tab import VideoParts
 
-EXAMPLES = Path(__file__).parent / "assets" / "examples"
+ASSETS = Path(__file__).parent / "assets"
+EXAMPLES = ASSETS / "examples"
 
 
 def _arguments() -> argparse.Namespace:
@@ -30,18 +39,61 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _variants(arguments: argparse.Namespace) -> dict[str, Callable[[], Segmenter]]:
+    """Return loaders of the trained variants of the refiner that are in the assets, by name."""
+    if arguments.backbone != "sam2-lite":
+        return {}
+    files = [*(ASSETS / "weights").glob("sam2refiner-*-lite.safetensors")]
+    files += (ASSETS / "weights").glob("hq-sam2-lite.safetensors")
+    return {
+        _parts(file.stem): partial(
+            load_segmenter, device=arguments.device, weights=arguments.weights, refiner=file
+        )
+        for file in sorted(files)
+    }
+
+
+def _parts(stem: str) -> str:
+    """Name a variant after its file: `sam2refiner-la-pr-lite` has the parts LA + PR."""
+    if stem.startswith("hq-sam2"):
+        return "HQ-SAM2"
+    return " + ".join(stem.removeprefix("sam2refiner-").removesuffix("-lite").upper().split("-"))
+
+
+def _video(segmenter: Segmenter) -> VideoParts | None:
+    """Return what the video tab works with; an official base without a refiner cannot track."""
+    if not isinstance(segmenter, ImageSegmenter):
+        return None
+    return video_parts(load_tracker(segmenter), Limits.from_env(), EXAMPLES)
+
+
+def _loader(segmenter: Segmenter, device: str | None) -> Callable[[str], Segmenter]:
+    """Return what loads the model of another backbone; a cascade shares the embedded refiner."""
+    embedded = segmenter if segmenter.info.backbone == LITE else None
+    return lambda backbone: load_any(backbone, device, embedded=embedded)
+
+
 def main() -> int:
     """Run until interrupted; return the exit code."""
     arguments = _arguments()
     try:
-        segmenter = load_segmenter(
+        segmenter = load_any(
             backbone=arguments.backbone,
             device=arguments.device,
             weights=arguments.weights,
             refiner=arguments.refiner,
         )
-        page = build_page(segmenter, read_image=read_image, examples=installed(EXAMPLES))
-        launch(page, arguments.host, arguments.port)
+        page = build_page(
+            segmenter,
+            read_image=read_image,
+            examples=installed(EXAMPLES),
+            results=ASSETS / "results",
+            variants=_variants(arguments),
+            video=_video(segmenter),
+            load_backbone=_loader(segmenter, arguments.device),
+            backbones=BACKBONES,
+        )
+        launch(page, arguments.host, arguments.port, mcp_server=True)
     except (InputError, OSError) as error:
         sys.stderr.write(f"app.py: {error}\n")
         return 2

@@ -9,10 +9,10 @@ from typing import Any
 
 from refiner.types import Box, Click, InputError
 from webapp.limits import Limits
-from webapp.state import ImageState
+from webapp.prompting import PromptState, StateT
 
 Values = Mapping[str, Any]
-Apply = Callable[[ImageState, Values, Limits], ImageState]
+Apply = Callable[[Any, Values, Limits], Any]
 
 MAX_COUNT = 2**53
 MAX_HAVE = 1000
@@ -62,7 +62,7 @@ def read_actions(message: Message, limits: Limits) -> list[Values]:
     return actions
 
 
-def apply(state: ImageState, action: Values, limits: Limits) -> ImageState:
+def apply(state: StateT, action: Values, limits: Limits) -> StateT:
     """Return the state after one action.
 
     Raises:
@@ -72,7 +72,8 @@ def apply(state: ImageState, action: Values, limits: Limits) -> ImageState:
     change = ACTIONS.get(kind) if isinstance(kind, str) else None
     if change is None:
         raise InputError("The page asked for something unknown; reload it and try again.")
-    return change(state, action, limits)
+    changed: StateT = change(state, action, limits)
+    return changed
 
 
 def read_text(values: Values, name: str, most: int = 4096) -> str:
@@ -111,31 +112,31 @@ def _coordinate(value: Any, most: int, axis: str) -> float:
     return float(value)
 
 
-def _point(state: ImageState, x: Any, y: Any) -> tuple[float, float]:
-    height, width = state.opened.size_hw
+def _point(state: PromptState[Any], x: Any, y: Any) -> tuple[float, float]:
+    height, width = state.size_hw
     return _coordinate(x, width, "x"), _coordinate(y, height, "y")
 
 
-def _click(state: ImageState, values: Values, limits: Limits) -> ImageState:
+def _click(state: StateT, values: Values, limits: Limits) -> StateT:
     object_id = read_count(values, "object")
     x, y = _point(state, values.get("x"), values.get("y"))
-    if len(state.scene.find(object_id).prompts.clicks) >= limits.clicks:
+    if len(state.prompts_of(object_id).clicks) >= limits.clicks:
         raise InputError(f"One object takes at most {limits.clicks} clicks; delete some first.")
     if not isinstance(values.get("positive"), bool):
         raise InputError("A click is positive or negative; click again.")
     return state.add_click(object_id, Click(x, y, values["positive"]))
 
 
-def _move(state: ImageState, values: Values, limits: Limits) -> ImageState:
+def _move(state: StateT, values: Values, limits: Limits) -> StateT:
     x, y = _point(state, values.get("x"), values.get("y"))
     return state.move_click(read_count(values, "object"), read_count(values, "index"), x, y)
 
 
-def _delete(state: ImageState, values: Values, limits: Limits) -> ImageState:
+def _delete(state: StateT, values: Values, limits: Limits) -> StateT:
     return state.delete_click(read_count(values, "object"), read_count(values, "index"))
 
 
-def _box(state: ImageState, values: Values, limits: Limits) -> ImageState:
+def _box(state: StateT, values: Values, limits: Limits) -> StateT:
     corners = values.get("box")
     if not isinstance(corners, list) or len(corners) != 4:
         raise InputError("A box has four numbers; draw it again.")
@@ -144,21 +145,25 @@ def _box(state: ImageState, values: Values, limits: Limits) -> ImageState:
     return state.set_box(read_count(values, "object"), Box(x0, y0, x1, y1))
 
 
-def _delete_box(state: ImageState, values: Values, limits: Limits) -> ImageState:
+def _delete_box(state: StateT, values: Values, limits: Limits) -> StateT:
     return state.set_box(read_count(values, "object"), None)
 
 
-def _clear(state: ImageState, values: Values, limits: Limits) -> ImageState:
+def _delete_mask(state: StateT, values: Values, limits: Limits) -> StateT:
+    return state.drop_mask(read_count(values, "object"))
+
+
+def _clear(state: StateT, values: Values, limits: Limits) -> StateT:
     return state.clear_object(read_count(values, "object"))
 
 
-def _add_object(state: ImageState, values: Values, limits: Limits) -> ImageState:
+def _add_object(state: StateT, values: Values, limits: Limits) -> StateT:
     if len(state.scene.objects) >= limits.objects:
         raise InputError(f"One picture takes at most {limits.objects} objects; remove one first.")
     return state.add_object()
 
 
-def _remove_object(state: ImageState, values: Values, limits: Limits) -> ImageState:
+def _remove_object(state: StateT, values: Values, limits: Limits) -> StateT:
     return state.remove_object(read_count(values, "object"))
 
 
@@ -168,6 +173,7 @@ ACTIONS: Mapping[str, Apply] = {
     "delete": _delete,
     "box": _box,
     "delete_box": _delete_box,
+    "delete_mask": _delete_mask,
     "clear": _clear,
     "add_object": _add_object,
     "remove_object": _remove_object,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from refiner.types import Box, Click, ImageArray, InputError, Prompts
+from refiner.media import read_mask
+from refiner.types import BoolArray, Box, Click, ImageArray, InputError, Prompts
+from refiner.video_types import FramePrompts
 from webapp.limits import Limits
-from webapp.pictures import ReadImage, read_within, worked_size
+from webapp.pictures import ReadImage, read_within, worked_mask, worked_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,7 @@ class ExampleSource:
         file: the picture.
         licence: its terms, in words.
         prompts: the prompts it opens with.
+        mask: the true mask of what it shows, if known, as a picture of the same size.
     """
 
     name: str
@@ -31,11 +34,15 @@ class ExampleSource:
     file: Path
     licence: str
     prompts: Prompts
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An example ready to open; prompts in pixels of `pixels`."""
+    """An example ready to open; prompts in pixels of `pixels`.
+
+    `truth` is the true mask, bool of the size of `pixels`, if known.
+    """
 
     name: str
     label: str
@@ -43,13 +50,37 @@ class Example:
     original_hw: tuple[int, int]
     licence: str
     prompts: Prompts
+    truth: BoolArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ClipSource:
+    """An example clip.
+
+    Attributes:
+        name: short, unique, plain ASCII.
+        label: what to call it on the page.
+        file: the clip.
+        picture: one picture of it, to choose it by.
+        licence: its terms, in words.
+        prompts: the prompts it opens with, in pixels of the clip.
+        truth: the true masks of a frame by object of `prompts`, if they are known.
+    """
+
+    name: str
+    label: str
+    file: Path
+    picture: ImageArray
+    licence: str
+    prompts: tuple[FramePrompts, ...] = ()
+    truth: Callable[[int], Mapping[int, BoolArray]] | None = None
 
 
 def load(source: ExampleSource, read_image: ReadImage, limits: Limits) -> Example:
     """Read the picture of `source` and scale it and its prompts to the size worked at.
 
     Raises:
-        InputError: the picture cannot be read.
+        InputError: the picture or its mask cannot be read.
     """
     image = read_within(read_image, source.file, limits)
     pixels = worked_size(image, limits)
@@ -60,7 +91,10 @@ def load(source: ExampleSource, read_image: ReadImage, limits: Limits) -> Exampl
         box and Box(box.x0 * x_scale, box.y0 * y_scale, box.x1 * x_scale, box.y1 * y_scale),
     )
     original_hw = image.shape[0], image.shape[1]
-    return Example(source.name, source.label, pixels, original_hw, source.licence, prompts)
+    truth = None
+    if source.mask:
+        truth = worked_mask(read_mask(source.mask, original_hw), (pixels.shape[0], pixels.shape[1]))
+    return Example(source.name, source.label, pixels, original_hw, source.licence, prompts, truth)
 
 
 def installed(assets: Path) -> tuple[ExampleSource, ...]:
@@ -126,6 +160,7 @@ def _source(folder: Path, row: dict[str, Any]) -> ExampleSource:
             tuple(Click(x, y, bool(positive)) for x, y, positive in row.get("clicks") or ()),
             Box(*row["box"]) if row.get("box") else None,
         ),
+        mask=folder / row["mask"] if row.get("mask") else None,
     )
 
 

@@ -47,17 +47,17 @@ def export(state: ImageState, info: ModelInfo, wanted: Values) -> tuple[str, byt
 
 
 def _overlay(state: ImageState, model: str) -> bytes:
-    items = _answered(state)
+    items = answered_objects(state)
     masks = [_mask(_answer(item), model) for item in items]
     return overlay_png(state.opened.pixels, masks, [object_color(item.slot) for item in items])
 
 
 def _document(state: ImageState, info: ModelInfo) -> bytes:
-    items = _answered(state)
+    items = answered_objects(state)
     document = result_document(
         state.opened.size_hw,
         [item.prompts for item in items],
-        [_pair(_answer(item)) for item in items],
+        [pair_of(item) for item in items],
         info,
         hashlib.sha256(state.opened.pixels.tobytes()).hexdigest(),
     )
@@ -66,14 +66,25 @@ def _document(state: ImageState, info: ModelInfo) -> bytes:
     return json.dumps(document, indent=1).encode()
 
 
-def _pair(answer: Answer) -> MaskPair:
+def pair_of(item: SceneObject) -> MaskPair:
+    """Return both models' masks of an object.
+
+    Raises:
+        InputError: it has none yet.
+    """
+    answer = _answer(item)
     return MaskPair(
         Mask(_mask(answer, "base"), answer.base_quality),
         Mask(_mask(answer, "refined"), answer.refined_quality),
     )
 
 
-def _answered(state: ImageState) -> list[SceneObject]:
+def answered_objects(state: ImageState) -> list[SceneObject]:
+    """Return the objects that have masks.
+
+    Raises:
+        InputError: none has.
+    """
     items = [item for item in state.scene.objects if item.answer is not None]
     if not items:
         raise InputError("There is no mask yet; click on something first.")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refiner.exports import encode_rle, iou
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp import text
 from webapp.actions import Message, apply, read_actions, read_text
+from webapp.curve import scored, unanswered
 from webapp.examples import Example
 from webapp.limits import Limits
-from webapp.pictures import ReadImage, read_within, uploaded_file, worked_size
-from webapp.state import Answer, ImageState, Picture, Scene, SceneObject
+from webapp.models import Models
+from webapp.pictures import ReadImage, read_truth, read_within, uploaded_file, worked_size
+from webapp.state import Answer, ImageState, Picture, Scene, SceneObject, Truth
 
 Publish = Callable[[ImageArray], str]
 """Stores a picture where browsers can fetch it and returns its path."""
@@ -29,6 +31,11 @@ class Studio:
     publish: Publish
     uploads: Path
     limits: Limits
+    models: Models | None = None
+
+    def model(self, state: ImageState) -> Segmenter:
+        """Return the model that a visitor has chosen."""
+        return self.models.get(state.backbone) if self.models else self.segmenter
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +63,7 @@ def edit(studio: Studio, state: ImageState, message: Message) -> Outcome:
             state = apply(state, action, studio.limits)
         except InputError as error:
             refused = str(error)
-    return Outcome(answer_missing(studio.segmenter, state), refused)
+    return Outcome(answered(studio, state), refused)
 
 
 def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome:
@@ -68,7 +75,7 @@ def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome:
     file = uploaded_file(read_text(message.values, "path"), studio.uploads)
     image = read_within(studio.read_image, file, studio.limits)
     pixels = worked_size(image, studio.limits)
-    studio.segmenter.prepare(pixels)
+    studio.model(state).prepare(pixels)
     picture = Picture(
         key=secrets.token_hex(8),
         pixels=pixels,
@@ -94,25 +101,70 @@ def open_example(studio: Studio, state: ImageState, example: Example, path: str)
         licence=example.licence,
     )
     scene = Scene((SceneObject(1, 0, example.prompts),))
-    return Outcome(answer_missing(studio.segmenter, state.open(picture, scene)))
+    truth = None if example.truth is None else Truth(example.truth, text.EXAMPLE_TRUTH)
+    return Outcome(answered(studio, state.open(picture, scene, truth)))
+
+
+def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
+    """Take the uploaded mask as the ground truth of the open picture.
+
+    Raises:
+        InputError: it was not uploaded, is no mask, or has another size than the picture.
+    """
+    picture = state.opened
+    if message.picture != picture.key:
+        return Outcome(state)
+    file = uploaded_file(read_text(message.values, "path"), studio.uploads)
+    mask = read_truth(file, picture, studio.limits)
+    return Outcome(answered(studio, replace(state, truth=Truth(mask, text.UPLOADED_TRUTH))))
+
+
+def drop_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
+    """Forget the ground truth."""
+    return Outcome(replace(state, truth=None))
+
+
+def choose_backbone(studio: Studio, state: ImageState, name: str) -> Outcome:
+    """Answer everything with another model from now on.
+
+    Raises:
+        InputError: it is not on offer or cannot be loaded, or it refuses the prompts.
+    """
+    if name == studio.model(state).info.backbone:
+        return Outcome(state)
+    state = state.with_backbone(name)
+    return Outcome(answered(studio, state))
+
+
+def answered(studio: Studio, state: ImageState) -> ImageState:
+    """Return the state with everything answered and measured.
+
+    Raises:
+        InputError: the model refuses the picture or a prompt.
+    """
+    return scored(answer_missing(studio.model(state), state))
 
 
 def answer_missing(segmenter: Segmenter, state: ImageState) -> ImageState:
     """Return the state with an answer for each object that has prompts but no answer yet.
 
+    Each is a call of its own: an answer depends on its own prompts only, to the last bit, so that
+    a session can be replayed.
+
+    With a ground truth, so have the latest steps of the way to each object: the curve has a point
+    for every click, also of those that came together.
+
     Raises:
         InputError: the model refuses the picture or a prompt.
     """
-    missing = [
-        item for item in state.scene.objects if item.answer is None and not item.prompts.empty
-    ]
+    missing = unanswered(state)
     if not missing:
         return state
-    result = segmenter.segment(state.opened.pixels, [item.prompts for item in missing])
-    answers = {
-        item.id: _answer(state.answers_made + number, pair, result.timings)
-        for number, (item, pair) in enumerate(zip(missing, result.objects, strict=True), start=1)
-    }
+    answers = {}
+    for number, item in enumerate(missing, start=1):
+        result = segmenter.segment(state.opened.pixels, [item.prompts])
+        answer_id = state.answers_made + number
+        answers[item] = _answer(answer_id, result.objects[0], result.timings)
     return state.answered(answers)
 
 

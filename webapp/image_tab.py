@@ -10,16 +10,20 @@ import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
-from refiner.types import ImageArray, InputError, Segmenter
-from webapp import handlers
-from webapp.actions import Message, read_message, read_text
+from refiner.types import ImageArray, InputError
+from webapp import handlers, text
+from webapp.actions import Message, Values, read_message, read_text
 from webapp.canvas import downloads, prompt_canvas
 from webapp.examples import Example
 from webapp.exports import export
+from webapp.given import give_mask
 from webapp.handlers import Outcome, Studio
+from webapp.heading import Heading, connect_heading
 from webapp.limits import Limits
+from webapp.models import Models
 from webapp.payload import canvas_value, file_value
 from webapp.pictures import ReadImage, jpeg, thumbnail
+from webapp.sessions import open_session, session_file
 from webapp.state import ImageState
 from webapp.wiring import EVENT, guarded
 
@@ -29,15 +33,18 @@ Reply = tuple[ImageState, dict[str, Any]]
 
 def build_image_tab(
     page: gr.Blocks,
-    segmenter: Segmenter,
+    models: Models,
     read_image: ReadImage,
     examples: Sequence[Example],
     limits: Limits,
-) -> None:
-    """Add the tab's components to the page being built and connect them."""
-    studio = Studio(segmenter, read_image, _publish, Path(get_upload_folder()), limits)
+    heading: Heading,
+) -> gr.State:
+    """Add the tab's components to the page being built, connect them and return their state."""
+    uploads = Path(get_upload_folder())
+    studio = Studio(models.first, read_image, _publish, uploads, limits, models)
     shown = {example.name: (example, _publish(example.pixels)) for example in examples}
-    start = {**canvas_value(ImageState(), 0), "examples": _strip(shown)}
+    titles = text.titles(models.first.info)
+    start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(shown)}
     state = gr.State(ImageState(), time_to_live=limits.idle_seconds)
     canvas = prompt_canvas(start, limits, elem_id="prompt-canvas")
     files = downloads(elem_id="downloads", visible="hidden")
@@ -58,8 +65,14 @@ def build_image_tab(
     canvas.edit_prompts(_respond(studio, handlers.edit), state, [state, canvas], **EVENT)
     canvas.open_file(_respond(studio, handlers.open_upload), state, [state, canvas], **EVENT)
     canvas.open_example(_respond(studio, open_example), state, [state, canvas], **EVENT)
-    canvas.export_file(_exporter(segmenter), state, [canvas, files], **EVENT)
+    canvas.open_truth(_respond(studio, handlers.open_truth), state, [state, canvas], **EVENT)
+    canvas.drop_truth(_respond(studio, handlers.drop_truth), state, [state, canvas], **EVENT)
+    canvas.give_mask(_respond(studio, give_mask), state, [state, canvas], **EVENT)
+    canvas.open_session(_respond(studio, open_session), state, [state, canvas], **EVENT)
+    canvas.export_file(_exporter(studio), state, [canvas, files], **EVENT)
+    connect_heading(heading, studio, state, canvas)
     page.load(on_load, state, [state, canvas], **EVENT)
+    return state
 
 
 def _respond(studio: Studio, handler: Handler) -> Callable[..., Reply]:
@@ -73,13 +86,13 @@ def _respond(studio: Studio, handler: Handler) -> Callable[..., Reply]:
     return respond
 
 
-def _exporter(segmenter: Segmenter) -> Callable[..., tuple[dict[str, Any], Any]]:
+def _exporter(studio: Studio) -> Callable[..., tuple[dict[str, Any], Any]]:
     def send(state: ImageState, event: gr.EventData) -> tuple[dict[str, Any], Any]:
         message = read_message(event._data)
         made: list[dict[str, Any]] = []
 
         def make() -> Outcome:
-            name, content = export(state, segmenter.info, message.values)
+            name, content = _export(studio, state, message.values)
             path = save_bytes_to_cache(content, name, get_upload_folder())
             made.append({"seq": message.seq, "name": name, "file": file_value(path)})
             return Outcome(state)
@@ -92,6 +105,13 @@ def _exporter(segmenter: Segmenter) -> Callable[..., tuple[dict[str, Any], Any]]
     return send
 
 
+def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, bytes]:
+    info = studio.model(state).info
+    if wanted.get("kind") == "session":
+        return "sam2refiner-studio-session.json", session_file(state, info, studio.limits)
+    return export(state, info, wanted)
+
+
 def _publish(image: ImageArray) -> str:
     return str(save_bytes_to_cache(jpeg(image), "picture.jpg", get_upload_folder()))
 
@@ -101,6 +121,7 @@ def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
         {
             "name": example.name,
             "label": example.label,
+            "exact": example.truth is not None,
             "file": file_value(path),
             "thumbnail": file_value(
                 save_bytes_to_cache(thumbnail(example.pixels), "thumbnail.jpg", get_upload_folder())

@@ -25,6 +25,21 @@ class Limits:
         waiting: requests that may wait for the model.
         sessions: visitors whose pictures are held at the same time.
         idle_seconds: how long an idle visitor's picture is held.
+        backbones: models held beside the first that visitors chose.
+        video_megabytes: size of an uploaded clip.
+        video_long_side: clips are worked on with their longer side at most this many pixels.
+        video_seconds: how much of a clip is tracked.
+        video_frames: how many frames of a clip are tracked.
+        clips: clips that are held at the same time, all visitors together.
+        clip_idle_seconds: how long a clip is held that nobody looks at.
+        tracks: clips that are tracked at the same time; others wait.
+        archive_megabytes: size of an uploaded ZIP once unpacked.
+        compare_pictures: pictures in one comparison.
+        compare_objects: objects of a picture that are compared, the largest.
+        compare_seeds: draws of random points in a comparison.
+        compare_running: comparisons that run at the same time.
+        compare_waiting: comparisons that run or wait.
+        compare_seconds: how long one comparison may run.
     """
 
     file_megabytes: int = 20
@@ -36,6 +51,21 @@ class Limits:
     waiting: int = 24
     sessions: int = 100
     idle_seconds: int = 3600
+    backbones: int = 1
+    video_megabytes: int = 70
+    video_long_side: int = 1280
+    video_seconds: int = 30
+    video_frames: int = 600
+    clips: int = 20
+    clip_idle_seconds: int = 1800
+    tracks: int = 1
+    archive_megabytes: int = 200
+    compare_pictures: int = 50
+    compare_objects: int = 5
+    compare_seeds: int = 5
+    compare_running: int = 1
+    compare_waiting: int = 8
+    compare_seconds: int = 900
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Limits:

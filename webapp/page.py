@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from refiner.types import Segmenter
 from webapp import text
+from webapp.ablation import Loader
 from webapp.about_tab import build_about_tab
+from webapp.api import Endpoints, build_api
+from webapp.compare_tab import build_compare_tab
 from webapp.examples import ExampleSource, load
+from webapp.heading import build_heading
 from webapp.image_tab import build_image_tab
 from webapp.limits import Limits
+from webapp.models import Load, Models
 from webapp.pictures import ReadImage
+from webapp.video_tab import VideoParts, build_video_tab
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -28,6 +34,11 @@ def build_page(
     *,
     read_image: ReadImage,
     examples: Sequence[ExampleSource] = (),
+    video: VideoParts | None = None,
+    results: Path | None = None,
+    variants: Mapping[str, Loader] | None = None,
+    load_backbone: Load | None = None,
+    backbones: Sequence[str] = (),
     limits: Limits | None = None,
 ) -> gr.Blocks:
     """Return the page.
@@ -36,6 +47,11 @@ def build_page(
         segmenter: the model.
         read_image: reads a picture from a file; raises InputError if it cannot.
         examples: pictures one click away; the first is open when the page opens.
+        video: what the video tab works with; without it there is none.
+        results: folder of measured results to show.
+        variants: loaders of trained variants of the refiner by name.
+        load_backbone: loads the model of another backbone; without it there is no choice.
+        backbones: the names of those that visitors may choose.
         limits: how much a visitor may ask for; by default what the environment says.
 
     Raises:
@@ -43,17 +59,24 @@ def build_page(
     """
     limits = limits or Limits.from_env()
     loaded = [load(source, read_image, limits) for source in examples]
+    models = Models(segmenter, backbones, load_backbone, limits.backbones)
     if loaded:
         segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
     page = gr.Blocks(
         title=text.TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
     )
     with page:
-        gr.HTML(_heading(segmenter), elem_id="heading", padding=False)
+        heading = build_heading(models)
         with gr.Tab(text.IMAGE_TAB):
-            build_image_tab(page, segmenter, read_image, loaded, limits)
+            state = build_image_tab(page, models, read_image, loaded, limits, heading)
+        if video is not None:
+            with gr.Tab(text.VIDEO_TAB):
+                build_video_tab(page, video, limits)
+        with gr.Tab(text.COMPARE_TAB):
+            build_compare_tab(page, segmenter, loaded, limits, state, results, variants or {})
         with gr.Tab(text.ABOUT_TAB):
             build_about_tab(limits)
+        build_api(Endpoints(models, read_image, Path(get_upload_folder()), limits))
     page.queue(max_size=limits.waiting)
     return page
 
@@ -68,7 +91,7 @@ def launch(
         server_port=port,
         theme=gr.themes.Base(font=SANS, font_mono=MONO, primary_hue="blue"),
         head=f"<style>{STYLE.read_text(encoding='utf-8')}</style>",
-        max_file_size=f"{limits.file_megabytes}mb",
+        max_file_size=f"{max(limits.file_megabytes, limits.video_megabytes)}mb",
         state_session_capacity=limits.sessions,
         show_error=False,
         run_history=False,
@@ -77,11 +100,4 @@ def launch(
         ssr_mode=False,
         share=False,
         **options,
-    )
-
-
-def _heading(segmenter: Segmenter) -> str:
-    return (
-        f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>"
-        f'<p class="loaded">{html.escape(text.loaded(segmenter.info))}</p>'
     )

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
 from refiner.types import Box, Prompts
-from webapp.state import Answer, ImageState, Picture, SceneObject
+from webapp.curve import curve_value
+from webapp.state import Answer, Given, ImageState, Picture, SceneObject
 
 
 def canvas_value(
-    state: ImageState, seq: int, have: Set[int] = frozenset(), message: str = ""
+    state: ImageState,
+    seq: int | None,
+    have: Set[int] = frozenset(),
+    message: str = "",
+    titles: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the canvas's value for `state`.
 
     Args:
         state: what to show.
-        seq: number of the message this answers; the browser keeps newer edits of its own.
+        seq: number of the message this answers; the browser keeps newer edits of its own. None if
+            it answers none.
         have: ids of answers that need not be sent again.
         message: what went wrong, in words; empty if nothing did.
+        titles: what to call the panes `base` and `refined`, if not as before.
     """
     objects = state.scene.objects
     answers = [item.answer for item in objects if item.answer and item.answer.id not in have]
     return {
         "seq": seq,
         "picture": state.picture and _picture(state.picture),
-        "objects": [_object(item) for item in objects],
+        "titles": titles and dict(titles),
+        "objects": [_object(item, have) for item in objects],
         "next_id": state.scene.next_id,
         "can_undo": bool(state.past),
         "can_redo": bool(state.future),
         "answers": [_answer(answer) for answer in answers],
+        "truth": curve_value(state),
         "message": message,
     }
 
@@ -53,16 +62,23 @@ def _picture(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _object(item: SceneObject) -> dict[str, Any]:
+def _object(item: SceneObject, have: Set[int]) -> dict[str, Any]:
     return {
         "id": item.id,
         "slot": item.slot,
         "answer": item.answer and item.answer.id,
-        **_prompts(item.prompts),
+        "given": item.given and _given(item.given, have),
+        **prompts_value(item.prompts),
     }
 
 
-def _prompts(prompts: Prompts) -> dict[str, Any]:
+def _given(given: Given, have: Set[int]) -> dict[str, Any]:
+    known = {"id": given.id, "label": given.label}
+    return known if given.id in have else {**known, "rle": dict(given.rle)}
+
+
+def prompts_value(prompts: Prompts) -> dict[str, Any]:
+    """Return the clicks and the box of one object."""
     return {
         "clicks": [[click.x, click.y, bool(click.positive)] for click in prompts.clicks],
         "box": prompts.box and _corners(prompts.box),

@@ -9,8 +9,10 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from refiner.types import ImageArray, InputError, check_image
+from refiner.media import open_picture, read_mask, scaled_down
+from refiner.types import BoolArray, ImageArray, InputError, check_image
 from webapp.limits import Limits
+from webapp.state import Picture
 
 JPEG_QUALITY = 95
 
@@ -65,19 +67,35 @@ def worked_size(image: ImageArray, limits: Limits) -> ImageArray:
     Raises:
         InputError: it is no RGB picture.
     """
-    height, width = check_image(image).shape[:2]
-    scale = limits.long_side / max(height, width)
-    if scale >= 1:
-        return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return np.asarray(small, dtype=np.uint8)
+    return scaled_down(check_image(image), limits.long_side)
 
 
-def jpeg(image: ImageArray) -> bytes:
+def worked_mask(mask: BoolArray, size_hw: tuple[int, int]) -> BoolArray:
+    """Return the mask at `size_hw` (height, width), each pixel that of the nearest one."""
+    if mask.shape == size_hw:
+        return mask
+    small = Image.fromarray(mask).resize(size_hw[::-1], Image.Resampling.NEAREST)
+    return np.asarray(small, dtype=np.bool_)
+
+
+def read_truth(file: Path, picture: Picture, limits: Limits) -> BoolArray:
+    """Read a mask of a picture, as it was before it was scaled down or as it is worked on.
+
+    Raises:
+        InputError: it is no mask, is empty, or of neither size.
+    """
+    max_bytes, max_pixels = limits.file_megabytes * 1_000_000, limits.megapixels * 1_000_000
+    stored = open_picture(file, max_bytes, max_pixels)
+    worked = (stored.height, stored.width) == picture.size_hw
+    size_hw = picture.size_hw if worked else picture.original_hw
+    mask = read_mask(file, size_hw, max_bytes=max_bytes, max_pixels=max_pixels)
+    return worked_mask(mask, picture.size_hw)
+
+
+def jpeg(image: ImageArray, quality: int = JPEG_QUALITY) -> bytes:
     """Return the picture as a JPEG for browsers, without metadata and with full colour detail."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refiner.types import Box, Click, ImageArray, InputError, Prompts, Timings
+from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
+from webapp.prompting import Objects, PromptState, SceneItem
 
 Rle = Mapping[str, Any]
-HISTORY = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,65 +51,80 @@ class Answer:
     timings: Timings
 
 
-@dataclass(frozen=True, eq=False)
-class SceneObject:
-    """One object: its prompts and, once computed, the answer to exactly these prompts.
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Both models' IoU and boundary IoU with the ground truth, in [0, 1]."""
 
-    `slot` is the smallest number that no other object of the scene has; it gives the colour.
+    base_iou: float
+    base_biou: float
+    refined_iou: float
+    refined_biou: float
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The ground truth of a picture.
+
+    Attributes:
+        mask: bool (height, width), of the picture's size as worked on.
+        label: where it comes from, in words.
+        scores: what was measured against it, by the answer's id.
     """
 
-    id: int
-    slot: int
-    prompts: Prompts = field(default_factory=Prompts)
-    answer: Answer | None = None
+    mask: BoolArray
+    label: str
+    scores: Mapping[int, Scores] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """The objects of a picture, never fewer than one."""
+class Given:
+    """A mask prompt as the browser is told of it; its `id` is none of an answer's."""
+
+    id: int
+    label: str
+    rle: Rle
+
+
+@dataclass(frozen=True, eq=False)
+class SceneObject(SceneItem):
+    """One object: its prompts and, once computed, the answer to exactly these prompts.
+
+    `given` describes the prompts' mask, where they have one.
+    """
+
+    prompts: Prompts = field(default_factory=Prompts)
+    answer: Answer | None = None
+    given: Given | None = None
+
+    @property
+    def prompts_used(self) -> int:
+        """How many prompts it has: its clicks, and one each for a box and a mask."""
+        prompts = self.prompts
+        return len(prompts.clicks) + (prompts.box is not None) + (prompts.mask is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene(Objects[SceneObject]):
+    """The objects of a picture."""
 
     objects: tuple[SceneObject, ...] = (SceneObject(1, 0),)
     next_id: int = 2
 
-    def find(self, object_id: int) -> SceneObject:
-        """Return the object with this id.
-
-        Raises:
-            InputError: there is none.
-        """
-        for item in self.objects:
-            if item.id == object_id:
-                return item
-        raise InputError("That object is no longer there; choose another one.")
-
-    def with_object(self, changed: SceneObject) -> Scene:
-        """Return the scene with the object of the same id replaced."""
-        objects = tuple(changed if item.id == changed.id else item for item in self.objects)
-        return replace(self, objects=objects)
-
-    def with_new(self) -> Scene:
-        """Return the scene with one more, empty object."""
-        taken = {item.slot for item in self.objects}
-        slot = next(number for number in range(len(taken) + 1) if number not in taken)
-        objects = (*self.objects, SceneObject(self.next_id, slot))
-        return Scene(objects, self.next_id + 1)
-
-    def without(self, object_id: int) -> Scene:
-        """Return the scene without this object; the last one leaves an empty one."""
-        self.find(object_id)
-        rest = tuple(item for item in self.objects if item.id != object_id)
-        return replace(self, objects=rest) if rest else Scene((), self.next_id).with_new()
+    @staticmethod
+    def blank(object_id: int, slot: int) -> SceneObject:
+        """Return an object without prompts."""
+        return SceneObject(object_id, slot)
 
 
-@dataclass(frozen=True, eq=False)
-class ImageState:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageState(PromptState[Scene]):
     """A picture, its scene, and the scenes before and after it for undo and redo."""
 
-    picture: Picture | None = None
     scene: Scene = field(default_factory=Scene)
-    past: tuple[Scene, ...] = ()
-    future: tuple[Scene, ...] = ()
+    picture: Picture | None = None
     answers_made: int = 0
+    truth: Truth | None = None
+    backbone: str = ""
 
     @property
     def opened(self) -> Picture:
@@ -124,93 +139,72 @@ class ImageState:
             )
         return self.picture
 
-    def open(self, picture: Picture, scene: Scene | None = None) -> ImageState:
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width as worked on."""
+        return self.opened.size_hw
+
+    def open(
+        self, picture: Picture, scene: Scene | None = None, truth: Truth | None = None
+    ) -> ImageState:
         """Return a state that shows `picture` and has no history."""
-        return ImageState(picture, scene or Scene(), answers_made=self.answers_made)
-
-    def add_click(self, object_id: int, click: Click) -> ImageState:
-        """Add a click to an object."""
-        return self._prompted(object_id, lambda old: replace(old, clicks=(*old.clicks, click)))
-
-    def move_click(self, object_id: int, index: int, x: float, y: float) -> ImageState:
-        """Put a click of an object elsewhere."""
-
-        def move(old: Prompts) -> Prompts:
-            moved = replace(_click(old, index), x=x, y=y)
-            return replace(old, clicks=(*old.clicks[:index], moved, *old.clicks[index + 1 :]))
-
-        return self._prompted(object_id, move)
-
-    def delete_click(self, object_id: int, index: int) -> ImageState:
-        """Take a click from an object."""
-
-        def delete(old: Prompts) -> Prompts:
-            _click(old, index)
-            return replace(old, clicks=(*old.clicks[:index], *old.clicks[index + 1 :]))
-
-        return self._prompted(object_id, delete)
-
-    def set_box(self, object_id: int, box: Box | None) -> ImageState:
-        """Give an object its box, or take it away."""
-        return self._prompted(object_id, lambda old: replace(old, box=box))
-
-    def clear_object(self, object_id: int) -> ImageState:
-        """Take all prompts from an object."""
-        return self._prompted(object_id, lambda old: Prompts())
-
-    def add_object(self) -> ImageState:
-        """Add an empty object."""
-        return self._changed(self.scene.with_new())
-
-    def remove_object(self, object_id: int) -> ImageState:
-        """Remove an object."""
-        return self._changed(self.scene.without(object_id))
-
-    def reset(self) -> ImageState:
-        """Remove all objects; undo brings them back."""
-        return self._changed(Scene((), self.scene.next_id).with_new())
-
-    def undo(self) -> ImageState:
-        """Return to the scene before the last change; without one, stay."""
-        if not self.past:
-            return self
-        return replace(
-            self,
-            scene=self.past[-1],
-            past=self.past[:-1],
-            future=(self.scene, *self.future),
+        return ImageState(
+            picture=picture,
+            scene=scene or Scene(),
+            answers_made=self.answers_made,
+            truth=truth,
+            backbone=self.backbone,
         )
 
-    def redo(self) -> ImageState:
-        """Repeat the change undone last; without one, stay."""
-        if not self.future:
-            return self
+    def with_backbone(self, name: str) -> ImageState:
+        """Return the state for another model; no object, also of the history, has an answer."""
+
+        def asked_again(scene: Scene) -> Scene:
+            return replace(scene, objects=tuple(replace(o, answer=None) for o in scene.objects))
+
         return replace(
             self,
-            scene=self.future[0],
-            past=(*self.past, self.scene),
-            future=self.future[1:],
+            backbone=name,
+            scene=asked_again(self.scene),
+            past=tuple(map(asked_again, self.past)),
+            future=tuple(map(asked_again, self.future)),
         )
 
-    def answered(self, answers: Mapping[int, Answer]) -> ImageState:
-        """Attach answers to objects by id; no step of the history."""
-        scene = self.scene
-        for object_id, answer in answers.items():
-            scene = scene.with_object(replace(scene.find(object_id), answer=answer))
+    def path(self, object_id: int) -> list[SceneObject]:
+        """Return an object as it grew prompt by prompt to what it is now.
+
+        Each has prompts, and more of them than the one before: what was undone or deleted is not
+        on the way.
+        """
+        way: list[SceneObject] = []
+        for scene in (*self.past, self.scene):
+            item = next((item for item in scene.objects if item.id == object_id), None)
+            count = item.prompts_used if item else 0
+            way = [step for step in way if step.prompts_used < count]
+            if item and count:
+                way.append(item)
+        return way
+
+    def prompts_of(self, object_id: int) -> Prompts:
+        """Return the prompts of an object."""
+        return self.scene.find(object_id).prompts
+
+    def prompted(self, object_id: int, prompts: Prompts) -> ImageState:
+        """Give an object other prompts; it loses its answer."""
+        old = self.scene.find(object_id)
+        given = None if prompts.mask is None else old.given
+        changed = replace(old, prompts=prompts, given=given, answer=None)
+        return self.changed(self.scene.with_object(changed))
+
+    def answered(self, answers: Mapping[SceneObject, Answer]) -> ImageState:
+        """Attach answers to objects, also where the history has them; no step of it."""
+        full = {item: replace(item, answer=answer) for item, answer in answers.items()}
+
+        def fill(scene: Scene) -> Scene:
+            if full.keys().isdisjoint(scene.objects):
+                return scene
+            return replace(scene, objects=tuple(full.get(item, item) for item in scene.objects))
+
         made = max([self.answers_made, *(answer.id for answer in answers.values())])
-        return replace(self, scene=scene, answers_made=made)
-
-    def _prompted(self, object_id: int, change: Callable[[Prompts], Prompts]) -> ImageState:
-        item = self.scene.find(object_id)
-        changed = replace(item, prompts=change(item.prompts), answer=None)
-        return self._changed(self.scene.with_object(changed))
-
-    def _changed(self, scene: Scene) -> ImageState:
-        past = (*self.past, self.scene)[-HISTORY:]
-        return replace(self, scene=scene, past=past, future=())
-
-
-def _click(prompts: Prompts, index: int) -> Click:
-    if not 0 <= index < len(prompts.clicks):
-        raise InputError("That marker is no longer there.")
-    return prompts.clicks[index]
+        past = tuple(map(fill, self.past))
+        return replace(self, scene=fill(self.scene), past=past, answers_made=made)

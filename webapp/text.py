@@ -7,9 +7,14 @@ from refiner.types import ModelInfo
 TITLE = "SAM2Refiner Studio"
 TAGLINE = "SAM2 segments what you click; SAM2Refiner gives finer masks. Both, side by side."
 IMAGE_TAB = "Image"
+VIDEO_TAB = "Video"
+COMPARE_TAB = "Compare"
 ABOUT_TAB = "About"
 
 YOUR_PICTURE = "Your picture"
+YOUR_CLIP = "Your clip"
+EXAMPLE_TRUTH = "The example's exact mask."
+UPLOADED_TRUTH = "The mask you uploaded."
 FAILED = (
     "Something went wrong on the server; your picture and prompts are kept. Try again, or undo "
     "the last step."
@@ -22,6 +27,12 @@ def loaded(info: ModelInfo) -> str:
         f"{info.backbone} on {info.device} · SAM2: {info.base_weights} · "
         f"SAM2Refiner: {info.refiner_weights}"
     )
+
+
+def titles(info: ModelInfo) -> dict[str, str]:
+    """Return what the panes `base` and `refined` are called."""
+    named: dict[str, str] = info.details.get("titles", {})
+    return {model: named.get(model, CANVAS[model]) for model in ("base", "refined")}
 
 
 CANVAS = {
@@ -98,7 +109,115 @@ CANVAS = {
     "cut": "Cut-out",
     "painted": "Overlay",
     "json": "JSON (prompts, COCO RLE)",
+    "give_mask": "Refine a mask…",
+    "give_mask_hint": "Upload a mask of another tool (PNG, COCO or labelme JSON): SAM2Refiner "
+    "refines it, clicks correct it",
+    "delete_mask_hint": "Take the uploaded mask away from this object",
+    "given": "Mask",
+    "given_named": "Mask: {label}",
+    "with_mask": "{prompts} + mask",
+    "session": "Session",
+    "session_hint": "Everything that decides these masks, for 'python -m refiner replay'",
+    "open_session": "Open session…",
+    "open_session_hint": "Open a session file of this picture",
+    "truth": "Ground truth",
+    "open_truth": "Upload mask…",
+    "open_truth_hint": "Upload the true mask of this picture: the object white on black",
+    "drop_truth": "Forget it",
+    "truth_need": "To draw each model's scores click by click, this needs the true mask: upload one "
+    "of this picture's size{examples}.",
+    "truth_examples": ", or open an example that has one ({names})",
+    "truth_click": "{truth} Click the object to start the curve.",
+    "truth_is": "{truth} Scores of {object} against it:",
+    "curve_iou": "IoU",
+    "curve_biou": "Boundary IoU",
+    "curve_prompts": "Prompts",
 }
+
+VIDEO = {
+    **CANVAS,
+    "open": "Open clip…",
+    "open_hint": "Open a clip (MP4, MOV, WebM, MKV or AVI), or drop one here",
+    "clear": "Clear here",
+    "clear_hint": "Remove this object's prompts on this frame (Shift+Del)",
+    "stage": "The clip's current frame. Click what to track; press ? for keys.",
+    "empty": "Click what you want to track, on any frame. The memory of sam2-lite is not trained yet, "
+    "so what it tracks is poor; its answers to prompts are not.",
+    "too_large": "The clip is larger than {limit} MB; cut it shorter or compress it more.",
+    "no_picture": "That is no clip; choose an MP4, MOV, WebM, MKV or AVI file.",
+    "at_most": "One clip takes at most {limit} objects; remove one first.",
+    "timeline": "Timeline",
+    "play": "Play",
+    "pause": "Pause",
+    "play_hint": "Play or pause (P)",
+    "back": "Previous frame (←; Shift: 10)",
+    "on": "Next frame (→; Shift: 10)",
+    "loop": "Loop",
+    "loop_hint": "Start again at the end",
+    "frame": "Frame",
+    "frame_of": "{frame} of {last} · {seconds} s",
+    "from": "From",
+    "to": "to",
+    "span_hint": "Only these frames are tracked and exported",
+    "start_here": "Start here",
+    "stop_here": "Stop here",
+    "whole": "All",
+    "part": "{count} of {frames} frames ({seconds} s) are tracked and exported; {cut} are left out.",
+    "track": "Track",
+    "track_more": "Go on tracking",
+    "track_again": "Track again from frame {frame}",
+    "tracked_all": "All tracked",
+    "track_hint": "Track all objects with both models",
+    "cancel": "Cancel",
+    "estimate": "about {time} and {memory} MB for {count} frames",
+    "clip_facts": "{size} · {fps} fps · {frames} frames · {seconds} s",
+    "with_sound": "with sound",
+    "waiting": "Waiting for another clip ({ahead} ahead)…",
+    "starting": "Starting…",
+    "tracking": "{done} of {total} frames, {time} left",
+    "writing": "Writing the file: {done} of {total} frames",
+    "cancelled": "Cancelled; what is tracked is kept.",
+    "stale": "Masks from frame {frame} on are of earlier prompts.",
+    "agreement_title": "Agreement of the two models (IoU), {object}",
+    "agreement_hint": "Click a dip to go there",
+    "scores_title": "Agreement (grey), J of SAM2 and SAM2Refiner against the true masks, {object}",
+    "agreement_here": "Agreement here",
+    "j_here": "J here",
+    "total_j": "J",
+    "total_f": "F",
+    "total_jf": "J&F",
+    "scored": "Tracked masks scored",
+    "both_models": "Both",
+    "comparison": "Side by side (MP4)",
+    "video_overlay": "Overlay (MP4)",
+    "cutout_webm": "Cut-out (WebM)",
+    "cutout_mov": "Cut-out (ProRes)",
+    "masks": "Masks (ZIP)",
+    "rle": "JSON (COCO RLE)",
+    "lost": "The connection to the server is lost; trying again…",
+}
+
+CUT = (
+    "Only the first {most} frames ({seconds:.1f} s of {all:.1f} s) are chosen; at most so many are "
+    "tracked at once. Choose others below the timeline."
+)
+SCALED = "Worked at {}, scaled down from {}; exports have the full size."
+TOO_LONG = "At most {most} frames ({seconds:.1f} s) are tracked at once; choose fewer."
+NOTHING_PROMPTED = "There is nothing to track yet; click an object on one of the chosen frames."
+ALL_TRACKED = "All chosen frames are tracked; change a prompt to track again."
+NO_MASKS = "There is no mask yet; click an object or track first."
+BUSY = "This clip is being worked on; wait for it or cancel it first."
+DISK_FULL = "The server has no room for this now; try again later, or with a shorter clip."
+VIDEO_FAILED = (
+    "Something went wrong on the server; your clip, prompts and tracked masks are kept. Try again."
+)
+
+SESSION_DIFFERS = (
+    "The session is open, but {} of its {} masks came out otherwise than when it was saved: this "
+    "machine or its software differs."
+)
+BACKBONE = "Backbone"
+API_FAILED = "Something went wrong on the server; try again."
 
 KEYS_TITLE = "Keys and mouse"
 KEYS = (
@@ -124,6 +243,66 @@ KEYS = (
     ("[ and ]", "opacity"),
     ("?", "this list"),
 )
+VIDEO_KEYS = (
+    ("← →, Shift+← →", "a frame, ten frames"),
+    ("Home, End", "first and last chosen frame"),
+    ("P", "play, pause"),
+    *KEYS,
+)
+
+COMPARE = {
+    "count_tab": "Prompt count",
+    "results_tab": "Results",
+    "variants_tab": "Variants",
+    "intro": "How good is each model after 1, 2, … prompts? Choose pictures with true masks, or "
+    "upload your own: pairs of files (`a.jpg` and `a_mask.png`), or a ZIP of such pairs (also as "
+    "`images/a.jpg` and `masks/a.png`), in the DAVIS layout (`JPEGImages`, `Annotations`; of each "
+    "sequence the first frame with masks) or with a `manifest.jsonl`. At most {} pictures, of each "
+    "the {} largest objects.",
+    "examples": "Examples with an exact mask",
+    "files": "Your pictures with masks, or a ZIP",
+    "policy": "Prompts",
+    "random": "Random points on the object, as in the paper",
+    "clicks": "Clicks at the model's largest error",
+    "most": "Up to this many prompts",
+    "seeds": "Draws of random points (seeds)",
+    "run": "Run",
+    "cancel": "Cancel",
+    "waiting": "Waiting for another run to end…",
+    "checking": "Reading {name}…",
+    "running": "{finished} of {pictures} pictures done; at {name}…",
+    "done": "Done: {finished} of {pictures} pictures.",
+    "cancelled": "Cancelled: {finished} of {pictures} pictures are done and kept.",
+    "late": "Time is up: {finished} of {pictures} pictures are done and kept.",
+    "broken": "Something went wrong on the server; try again, or leave out the last pictures.",
+    "plot": "mIoU and mBIoU of SAM2 and SAM2Refiner over the number of prompts",
+    "points": "points",
+    "clicks_axis": "clicks",
+    "paper_line": "{}, the paper",
+    "paper_note": "The thin dashed lines are the paper's, with random points: other models "
+    "(official SAM 2.1-L), other data (DIS, COIFT, HRSOD, ThinObject); not comparable.",
+    "facts": "Pictures: {pictures} · objects: {objects} · seeds: {seeds}.",
+    "bands": " Bands and ± are the standard deviation over the seeds.",
+    "prompts": "Prompts",
+    "model": "Model",
+    "failed": "objects not at 90 after {most}",
+    "noc_note": "NoC: mean number of clicks to an IoU of 85 or 90 %; {most} where it is never "
+    "reached.",
+    "csv": "Table (CSV)",
+    "svg": "Plot (SVG)",
+    "png": "Plot (PNG)",
+    "no_results": "There are no measured results here.",
+    "results_plot": "Measured mIoU and mBIoU over the number of points: {}",
+    "one_variant": "Only one refiner is here, the full SAM2Refiner; there is nothing to compare it "
+    "with. Variants with some of its parts left out appear here once their weights lie in "
+    "`assets/weights`.",
+    "variants_intro": "The picture and the prompts of the image tab through SAM2, the full "
+    "SAM2Refiner and: {}.",
+    "run_variants": "Run all on the picture of the image tab",
+    "full": "SAM2Refiner",
+    "caption_scores": " · IoU {:.1f} %, boundary IoU {:.1f} %",
+    "nothing_prompted": "Nothing is prompted in the image tab; click an object there first.",
+}
 
 ABOUT = """
 ### Two models, one click
@@ -152,14 +331,25 @@ masks, not how good Meta's SAM 2.1 is. SAM2Refiner is an independent implementat
 over union with the truth that SAM2's decoder expects, for SAM2Refiner on its refined features and
 before mask refinement; it is not measured.
 
+### Video
+
+Prompt any object on any frame; *Track* follows all of them through the clip with both models, on
+from the first prompted frame and back to the start. The line under the timeline is the agreement
+of the two models on each frame; a dip is worth a look. Clicks on a tracked frame correct its masks;
+masks after it are then stale (hatched) until tracked again, masks before it are kept. The predicted
+time is measured on this machine, and grows with the number of objects. Exports have the chosen
+frames at the clip's own rate, size and sound.
+
 ### What is kept
 
-Pictures are scaled down to at most {long_side} pixels on the longer side and held in memory until
+Clips are held while they are looked at, at most {clip_idle_seconds} seconds longer; closing the page
+deletes them and everything made of them at once. Pictures are scaled down to at most {long_side} pixels on the longer side and held in memory until
 about an hour after the last change. Files (uploads, what is shown, downloads) are
 deleted from the server after an hour or a little later (70 minutes at most). Nothing is logged of
 them, nothing is sent elsewhere, and the page asks nothing of any other host.
 Limits: {file_megabytes} MB a file, {megapixels} megapixels, {objects} objects a picture and
-{clicks} clicks an object.
+{clicks} clicks an object. Clips: {video_megabytes} MB, of which {video_seconds} seconds and
+{video_frames} frames are tracked at once, at no more than {video_long_side} pixels on the longer side.
 
 ### Licence
 

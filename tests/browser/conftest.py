@@ -25,16 +25,18 @@ FLAGS = [
 
 @dataclass
 class Server:
-    """The app under test and the knobs of the fake model inside it."""
+    """The app under test, the knobs of the fake model inside it, and where it keeps files."""
 
     url: str
     knobs: Knobs
+    files: Path
 
 
 @pytest.fixture(scope="package")
 def server(example: ExampleSource, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("gradio"), example) as (url, knobs):
-        yield Server(url, knobs)
+    files = tmp_path_factory.mktemp("gradio")
+    with serving(files, example) as (url, knobs):
+        yield Server(url, knobs, files)
 
 
 @pytest.fixture(scope="package")

@@ -13,11 +13,12 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from urllib.request import urlopen
 
-from refiner.types import ImageArray, ImageResult, Prompts
-from tests.fakes import FakeSegmenter
+from refiner.types import ImageArray, ImageResult, InputError, ModelInfo, Prompts
+from tests.fakes import FakeSegmenter, FakeTracker
 from webapp.examples import ExampleSource
 
-STARTS_WITHIN = 60
+STARTS_WITHIN = 180
+RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
 
 
 @dataclass
@@ -44,18 +45,55 @@ class RemoteSegmenter(FakeSegmenter):
         return super().segment(image, objects, logits=logits)
 
 
+class RemoteTracker(FakeTracker):
+    """As `RemoteSegmenter`."""
+
+    def __init__(self, knobs: Knobs) -> None:
+        super().__init__()
+        self.knobs = knobs
+
+    def _work(self) -> None:
+        self.seconds, self.broken = self.knobs.seconds.value, bool(self.knobs.broken.value)
+        super()._work()
+
+
+class OtherSegmenter(FakeSegmenter):
+    """The fake under another name, as a backbone to choose."""
+
+    @property
+    def info(self) -> ModelInfo:
+        titles = {"base": "Other", "refined": "Other + cascade of fake"}
+        return ModelInfo("other", "cpu", "none", "none", {"titles": titles})
+
+
+def load_other(name: str) -> FakeSegmenter:
+    """Load the one backbone that can be had."""
+    if name != "other":
+        raise InputError(f"The weights of {name} could not be fetched; use another backbone.")
+    return OtherSegmenter()
+
+
 def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
     """Run the app until this process is ended."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     from refiner.media import read_image
     from webapp.limits import Limits
     from webapp.page import build_page, launch
+    from webapp.video_files import video_parts
 
     limits = Limits(file_megabytes=2)
     page = build_page(
-        RemoteSegmenter(knobs), read_image=read_image, examples=[example], limits=limits
+        RemoteSegmenter(knobs),
+        read_image=read_image,
+        examples=[example],
+        results=RESULTS,
+        variants={"LA + PR": FakeSegmenter},
+        video=video_parts(RemoteTracker(knobs), limits),
+        load_backbone=load_other,
+        backbones=("other", "gone"),
+        limits=limits,
     )
-    launch(page, "127.0.0.1", port, limits, quiet=True)
+    launch(page, "127.0.0.1", port, limits, quiet=True, mcp_server=True)
 
 
 @contextmanager

@@ -24,20 +24,43 @@ class Stranger:
         with urlopen(server.url + "/config") as reply:
             self.config = json.load(reply)
 
-    def trigger(self, event: str, data: Any, state: Any = None) -> dict[str, Any]:
-        """Send one event of the canvas; return what the server says of it at last."""
+    def call(self, name: str, data: Any) -> dict[str, Any]:
+        """Call a function of the video canvas."""
+        body = {
+            "session_hash": self.session, "component_id": self._component("video-canvas"), "fn_name": name, "data": data,
+        }  # fmt: skip
+        request = Request(
+            self.url + "/component_server",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=20) as reply:
+            return json.load(reply)
+
+    def trigger(
+        self, event: str, data: Any, state: Any = None, video: bool = False
+    ) -> dict[str, Any]:
+        """Send one event of a canvas; return what the server says of it at last."""
+        canvas = "video-canvas" if video else "prompt-canvas"
         for function in self.config["dependencies"]:
             for target, name in function["targets"]:
-                if name == event:
-                    return self._send(function["id"], target, data, state)
+                if name == event and target == self._component(canvas):
+                    return self._send(function["id"], target, data, [] if video else [state])
         raise AssertionError(f"There is no event {event}.")
 
-    def _send(self, function: int, target: int, data: Any, state: Any) -> dict[str, Any]:
+    def _component(self, name: str) -> int:
+        return next(
+            int(item["id"])
+            for item in self.config["components"]
+            if item["props"].get("elem_id") == name
+        )
+
+    def _send(self, function: int, target: int, data: Any, inputs: list[Any]) -> dict[str, Any]:
         body = {
             "fn_index": function,
             "trigger_id": target,
             "session_hash": self.session,
-            "data": [state],
+            "data": inputs,
             "event_data": data,
         }
         request = Request(
@@ -109,9 +132,9 @@ def test_senseless_events_get_an_answer(stranger: Stranger, data: Any) -> None:
     assert "Traceback" not in json.dumps(said)
 
 
-def test_no_event_is_offered_to_api_clients(server: Server) -> None:
+def test_only_the_endpoints_meant_for_them_are_offered_to_api_clients(server: Server) -> None:
     with urlopen(server.url + "/gradio_api/info") as reply:
-        assert json.load(reply)["named_endpoints"] == {}
+        assert set(json.load(reply)["named_endpoints"]) == {"/compare_image", "/refine_mask"}
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", __file__, str(Path("app.py").resolve())])
@@ -120,3 +143,27 @@ def test_files_of_the_machine_are_not_served(server: Server, path: str) -> None:
         urlopen(f"{server.url}/gradio_api/file={path}")
     assert refused.value.code in (403, 404)
     refused.value.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["pictures", "follow", "set_span", "start_track", "start_export", "cancel"]
+)
+@pytest.mark.parametrize(
+    "data",
+    [None, [], "text", 5, {}, {"clip": None}, {"clip": "../.."}, {"clip": "0" * 32, "first": -1},
+     {"clip": "x" * 100_000}],
+)  # fmt: skip
+def test_functions_of_the_video_tab_know_no_strangers(
+    stranger: Stranger, name: str, data: Any
+) -> None:
+    assert set(stranger.call(name, data)) == {"message"}
+
+
+@pytest.mark.parametrize("event", ["edit_prompts", "open_example", "open_file", "export_file"])
+@pytest.mark.parametrize("data", [None, [], 5, {"picture": "0" * 32, "actions": []}])
+def test_senseless_events_of_the_video_tab_get_an_answer(
+    stranger: Stranger, event: str, data: Any
+) -> None:
+    said = stranger.trigger(event, data, video=True)
+    assert said["success"]
+    assert "Traceback" not in json.dumps(said)

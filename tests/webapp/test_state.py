@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refiner.types import Box, Click, InputError
-from webapp.state import HISTORY, ImageState, Picture
+from webapp.prompting import HISTORY
+from webapp.state import ImageState, Picture
 
 GREY = np.full((30, 40, 3), 120, dtype=np.uint8)
 Step = Callable[[ImageState], ImageState]

@@ -14,7 +14,8 @@ from webapp import text
 from webapp.limits import Limits
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("geometry", "masks", "painting", "scene", "panel", "pointer", "keys", "files", "main")
+SHARED = ("geometry", "masks", "painting", "scene", "panel", "pointer", "keys", "files", "app")
+SCRIPTS = (*SHARED, "picture", "picture_panel", "curve", "given", "main")
 
 
 def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.HTML:
@@ -24,7 +25,8 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
     each subclass when it is imported.
 
     Its events, each with a record that must be checked (`webapp.actions`), are `edit_prompts`,
-    `open_file`, `open_example` and `export_file`.
+    `open_file`, `open_example`, `open_truth`, `drop_truth`, `give_mask`, `open_session` and
+    `export_file`.
 
     Args:
         value: as of `webapp.payload.canvas_value`; a first one may hold `examples`, too.
@@ -42,6 +44,7 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
             "colors": [list(color) for color in OBJECT_COLORS],
             "objects": limits.objects,
             "file_megabytes": limits.file_megabytes,
+            "accept": "image/",
         },
         **options,
     )

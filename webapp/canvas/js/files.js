@@ -1,4 +1,4 @@
-// Pictures in (chooser, paste, drop, examples) and files out.
+// Files in: chooser, paste, drop, examples.
 
 function beginOpening(app) {
   app.unsent = [];
@@ -24,7 +24,7 @@ function openExample(app, name) {
 
 async function openFile(app, file) {
   if (!file || app.opening) return;
-  if (file.type && !file.type.startsWith("image/")) return app.say(app.labels.no_picture);
+  if (file.type && !file.type.startsWith(app.most.accept)) return app.say(app.labels.no_picture);
   if (file.size > app.most.file_megabytes * 1e6) {
     return app.say(app.labels.too_large.replace("{limit}", app.most.file_megabytes));
   }
@@ -40,15 +40,8 @@ async function openFile(app, file) {
   }
 }
 
-function firstImage(transfer) {
+function firstFile(transfer) {
   return [...((transfer && transfer.files) || [])][0] || null;
-}
-
-function askExport(app, data) {
-  app.trigger("export_file", {
-    seq: app.seq, have: [...app.answers.keys()], kind: data.export, model: data.model || "",
-    object: app.selected,
-  });
 }
 
 function listenFiles(app) {
@@ -59,7 +52,7 @@ function listenFiles(app) {
   });
   const paste = (event) => {
     if (!app.root.isConnected) return document.removeEventListener("paste", paste);
-    const file = firstImage(event.clipboardData);
+    const file = firstFile(event.clipboardData);
     if (!file || !app.root.offsetParent) return;
     event.preventDefault();
     openFile(app, file);
@@ -74,6 +67,6 @@ function listenFiles(app) {
   app.root.addEventListener("drop", (event) => {
     event.preventDefault();
     stage.classList.remove("drop");
-    openFile(app, firstImage(event.dataTransfer));
+    openFile(app, firstFile(event.dataTransfer));
   });
 }

@@ -29,7 +29,7 @@ function zoomMiddle(app, factor) {
 
 function showLargest(app) {
   const item = chosenObject(app);
-  const answer = item && app.answers.get(item.answer);
+  const answer = item && answerOf(app, item.answer);
   const region = answer && largestDifference(answer);
   if (region) showRegion(app.view, visiblePane(app), app.picture, ...region);
   app.redraw();

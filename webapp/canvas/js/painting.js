@@ -266,7 +266,7 @@ function paintPrompts(ctx, app, pane) {
 
 function viewKey(app, pane) {
   const { view, picture } = app;
-  return [picture.key, view.zoom, view.cx, view.cy, pane.canvas.width, pane.canvas.height].join();
+  return [picture.key, app.at, view.zoom, view.cx, view.cy, pane.canvas.width, pane.canvas.height].join();
 }
 
 function backingKey(app, pane) {
@@ -294,5 +294,6 @@ function paintPane(app, pane) {
   if (!app.picture || !app.image) return;
   paintBacking(app, pane);
   ctx.drawImage(pane.sheets.backing, 0, 0);
+  if (app.paintUnder) app.paintUnder(ctx, pane);
   paintPrompts(ctx, app, pane);
 }

@@ -1,4 +1,4 @@
-// Buttons, chips, figures and messages around the panes. Text goes in as textContent only.
+// Buttons and chips around the panes. Text goes in as textContent only.
 
 function make(tag, options, children) {
   const node = Object.assign(document.createElement(tag), options || {});
@@ -59,71 +59,10 @@ function milliseconds(value) {
   return (value < 10 ? value.toFixed(1) : value.toFixed(0)) + " ms";
 }
 
-function stage(app, value) {
-  return value > 0 ? milliseconds(value) : app.labels.reused;
-}
-
 function promptsUsed(app, item) {
   const clicks = String(item.clicks.length);
-  return item.box ? app.labels.clicks_box.replace("{clicks}", clicks) : clicks;
-}
-
-function figures(app, item, answer) {
-  const labels = app.labels, times = answer.timings;
-  const rows = [
-    [labels.agreement, percent(answer.iou), "iou"],
-    [labels.prompts, promptsUsed(app, item), "prompts"],
-    [labels.encode, stage(app, times.encode), "encode"],
-    [labels.augment, stage(app, times.augment), "augment"],
-    [labels.base_time, milliseconds(times.base), "base-time"],
-    [labels.refine, milliseconds(times.refine), "refine"],
-    [labels.total, milliseconds(times.total), "total"],
-  ];
-  if (app.seen) rows.push([labels.seen, milliseconds(app.seen), "seen"]);
-  return rows;
-}
-
-function showFigures(app) {
-  const list = app.root.querySelector(".facts");
-  const item = chosenObject(app);
-  const answer = item && item.answer !== null && app.answers.get(item.answer);
-  const rows = answer ? figures(app, item, answer) : [];
-  ["base", "refined"].forEach((model, index) => {
-    app.root.querySelector(".pane." + model + " i").textContent = answer
-      ? app.labels.quality + " " + percent(answer.quality[index]) : "";
-  });
-  list.replaceChildren(...rows.map(([label, value, name]) => {
-    const row = make("div", {}, [make("dt", { textContent: label }), make("dd", { textContent: value })]);
-    row.dataset.fact = name;
-    return row;
-  }));
-}
-
-function showPicture(app) {
-  const picture = app.picture, line = app.root.querySelector(".about-picture");
-  if (!picture) return;
-  const size = picture.width + "×" + picture.height, original = picture.original.join("×");
-  const scaled = app.labels.scaled.replace("{to}", size).replace("{from}", original);
-  const parts = [picture.label, size === original ? size : scaled, picture.licence];
-  line.textContent = parts.filter(Boolean).join(" · ");
-  for (const button of app.root.querySelectorAll("[data-example]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.label === picture.label));
-  }
-}
-
-function showStatus(app) {
-  const busy = app.flight || app.pending.length || app.unsent.length;
-  const prompted = app.shown.objects.some((item) => item.clicks.length || item.box);
-  let text = "";
-  if (app.opening || !app.loaded) text = app.labels.opening;
-  else if (!app.picture) text = app.labels.open_hint;
-  else if (app.held.length) text = app.labels.held.replace("{count}", app.held.length);
-  else if (busy) text = app.labels.busy;
-  else if (app.tool === "box") text = app.labels.box_status;
-  else if (!prompted) text = app.labels.empty;
-  const line = app.root.querySelector(".status");
-  if (line.textContent !== text) line.textContent = text;
-  app.stage.classList.toggle("waiting", Boolean(app.opening));
+  const used = item.box ? app.labels.clicks_box.replace("{clicks}", clicks) : clicks;
+  return item.given ? app.labels.with_mask.replace("{prompts}", used) : used;
 }
 
 function showCaption(app) {
@@ -143,32 +82,4 @@ function showCaption(app) {
     keys.append(key);
   }
   caption.replaceChildren(make("span", { textContent: app.labels.difference }), keys);
-}
-
-function enable(app) {
-  const item = chosenObject(app);
-  const find = (name) => app.root.querySelector('[data-do="' + name + '"]');
-  const waiting = app.pending.length + app.unsent.length > 0;
-  find("undo").disabled = !(app.server.can_undo || waiting);
-  find("redo").disabled = !app.server.can_redo || waiting;
-  find("clear").disabled = !item || !(item.clicks.length || item.box);
-  find("reset").disabled = !app.picture;
-  find("largest").disabled = !item || item.answer === null;
-  for (const button of app.root.querySelectorAll("[data-export]")) {
-    const all = button.dataset.export === "json" || button.dataset.export === "overlay";
-    button.disabled = all ? !app.shown.objects.some((one) => one.answer !== null)
-      : !item || item.answer === null;
-  }
-}
-
-function showPanel(app) {
-  press(app.root.querySelectorAll("[data-tool]"), "tool", app.tool);
-  press(app.root.querySelectorAll("[data-view]"), "view", app.mode);
-  app.stage.classList.toggle("touch-all", app.tool === "box" || app.view.zoom > 1);
-  showObjects(app);
-  showFigures(app);
-  showPicture(app);
-  showStatus(app);
-  showCaption(app);
-  enable(app);
 }

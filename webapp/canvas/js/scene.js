@@ -23,32 +23,27 @@ const EDITS = {
   delete: (item, edit) => item.clicks.splice(edit.index, 1),
   box: (item, edit) => { item.box = edit.box; },
   delete_box: (item) => { item.box = null; },
-  clear: (item) => { item.clicks = []; item.box = null; item.answer = null; },
+  delete_mask: (item) => { item.given = null; },
+  clear: (item) => { item.clicks = []; item.box = item.given = item.answer = null; },
 };
 
-function applyEdit(scene, edit) {
+// Prompts belong to a frame of a clip; a picture has none.
+function applyEdit(app, scene, edit) {
   if (edit.type === "add_object") scene.objects.push(blankObject(scene));
   else if (edit.type === "reset") scene.objects = [];
   else if (edit.type === "remove_object") {
     scene.objects = scene.objects.filter((item) => item.id !== edit.object);
-  } else if (EDITS[edit.type]) {
+  } else if (EDITS[edit.type] && edit.frame === app.at) {
     const item = scene.objects.find((one) => one.id === edit.object);
     if (item) EDITS[edit.type](item, edit);
   }
   if (!scene.objects.length) scene.objects.push(blankObject(scene));
 }
 
-function copyScene(server) {
-  return {
-    next_id: server.next_id,
-    objects: server.objects.map((item) => ({ ...item, clicks: item.clicks.map((c) => [...c]) })),
-  };
-}
-
 function refreshScene(app) {
-  const scene = copyScene(app.server);
-  for (const message of app.pending) message.actions.forEach((edit) => applyEdit(scene, edit));
-  app.unsent.forEach((edit) => applyEdit(scene, edit));
+  const scene = sceneOf(app);
+  for (const message of app.pending) message.actions.forEach((edit) => applyEdit(app, scene, edit));
+  app.unsent.forEach((edit) => applyEdit(app, scene, edit));
   app.shown = scene;
   if (!scene.objects.some((item) => item.id === app.selected)) {
     app.selected = scene.objects.length ? scene.objects[scene.objects.length - 1].id : 0;
@@ -85,7 +80,7 @@ function edit(app, ...actions) {
   if (!app.picture || app.opening) return;
   app.say("");
   app.since = performance.now();
-  app.unsent.push(...actions);
+  app.unsent.push(...actions.map((action) => ({ ...action, frame: app.at })));
   refreshScene(app);
   sendEdits(app);
 }
@@ -101,8 +96,9 @@ function addObject(app) {
 
 function layersOf(app, answerId) {
   let layers = app.layers.get(answerId);
-  if (!layers && app.answers.has(answerId)) {
-    layers = makeLayers(app.answers.get(answerId));
+  const answer = layers ? null : answerOf(app, answerId);
+  if (answer) {
+    layers = makeLayers(answer);
     app.layers.set(answerId, layers);
   }
   return layers;
@@ -115,57 +111,13 @@ function answeredObjects(app) {
     .sort((a, b) => (a.id === app.selected) - (b.id === app.selected));
 }
 
-function keepAnswers(app, answers) {
-  for (const answer of answers) app.answers.set(answer.id, answer);
-  const used = new Set(app.server.objects.map((item) => item.answer));
-  for (const id of [...app.layers.keys()]) if (!used.has(id)) app.layers.delete(id);
-  for (const id of [...app.answers.keys()]) {
-    if (app.answers.size <= 120) break;
-    if (!used.has(id)) app.answers.delete(id);
-  }
-}
-
-function openPicture(app, picture) {
-  app.picture = picture;
-  app.answers.clear();
-  app.layers.clear();
-  app.pending = [];
-  app.unsent = [];
-  app.held = [];
-  app.draft = null;
-  app.image = null;
-  app.selected = 0;
-  const image = new Image();
-  image.onload = () => {
-    if (app.picture !== picture) return;
-    app.image = image;
-    app.layout();
-  };
-  image.src = picture.file.url;
-  resetView(app.view, picture);
-}
-
-function receive(app, value) {
-  if (!value || value.seq < app.answered) return;
+// Takes the server's scene: edits that it has answered are no longer pending.
+function acknowledge(app, value) {
   app.answered = value.seq;
-  const other = value.picture && (!app.picture || app.picture.key !== value.picture.key);
-  if (other) openPicture(app, value.picture);
   if (app.flight && value.seq >= app.flight.seq) app.flight = null;
   if (app.opening && value.seq >= app.opening) app.opening = 0;
   app.pending = app.pending.filter((message) => message.seq > value.seq);
   app.server = value;
-  keepAnswers(app, value.answers);
   if (value.message || app.late) app.say(value.message);
   app.late = false;
-  refreshScene(app);
-  if (other) app.layout();
-  if (app.since && !app.pending.length && !app.unsent.length) {
-    const since = app.since;
-    app.since = 0;
-    requestAnimationFrame(() => setTimeout(() => {
-      app.seen = performance.now() - since;
-      app.redraw();
-    }, 0));
-  }
-  sendEdits(app);
 }

@@ -1,0 +1,113 @@
+"""Masks of other tools, sessions and other backbones in the image tab."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from refiner.exports import encode_rle, mask_png
+from tests.browser.studio import HIGH, WIDE, Visitor
+from tests.fakes import disc
+
+pytestmark = pytest.mark.browser
+
+MASK = disc((HIGH, WIDE), 280, 180, 50)
+
+
+def give(visitor: Visitor, name: str, content: bytes, file: str = ".given-file") -> None:
+    visitor.page.locator(f"input{file}").set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    )
+
+
+def downloaded(visitor: Visitor, model: str) -> np.ndarray:
+    with Image.open(io.BytesIO(visitor.download("mask", model)[1])) as image:
+        return np.asarray(image) == 255
+
+
+def test_an_uploaded_mask_is_refined_outlined_corrected_and_removed(visitor: Visitor) -> None:
+    visitor.do("new_object")
+    visitor.settle()
+    give(visitor, "cup.png", mask_png(MASK))
+    visitor.settle("0 + mask")
+    assert np.array_equal(downloaded(visitor, "base"), MASK)
+    visitor.view("contour")
+    visitor.click(280, 180, button="right")
+    visitor.settle("1 + mask")
+    assert downloaded(visitor, "base").sum() < MASK.sum()
+    rim = [visitor.pixel(280 + 50 + offset, 180) for offset in (-1, 0, 1, 2)]
+    assert any(pixel != [120, 120, 120] for pixel in rim)
+    visitor.do("delete_mask")
+    visitor.settle()
+    expect(visitor.page.locator('[data-do="delete_mask"]')).to_be_hidden()
+    visitor.do("undo")
+    visitor.settle("1 + mask")
+
+
+def test_every_object_of_a_json_file_becomes_one(visitor: Visitor) -> None:
+    rows = [{"segmentation": encode_rle(mask)} for mask in (MASK, disc((HIGH, WIDE), 60, 60, 20))]
+    visitor.do("new_object")
+    visitor.settle()
+    give(visitor, "masks.json", json.dumps(rows).encode())
+    visitor.settle("0 + mask")
+    expect(visitor.page.locator(".chip")).to_have_count(3)
+    assert visitor.masked(60, 60)
+
+
+def test_a_mask_that_does_not_fit_gives_a_message(visitor: Visitor) -> None:
+    give(visitor, "small.png", mask_png(MASK[:100]))
+    visitor.wait_message("give a mask of the picture's own size")
+    give(visitor, "bad.json", b"{")
+    visitor.wait_message("damaged JSON")
+    visitor.click(300, 60)
+    visitor.settle("2")
+    assert visitor.message() == ""
+
+
+def test_a_session_goes_down_and_up_again(visitor: Visitor) -> None:
+    visitor.do("new_object")
+    visitor.settle()
+    give(visitor, "cup.png", mask_png(MASK))
+    visitor.settle("0 + mask")
+    name, content = visitor.download("session")
+    assert name == "sam2refiner-studio-session.json"
+    visitor.do("reset")
+    visitor.settle()
+    give(visitor, name, content, ".session-file")
+    visitor.settle("0 + mask")
+    expect(visitor.page.locator(".chip")).to_have_count(2)
+    assert visitor.message() == ""
+    assert json.loads(visitor.download("session")[1])["objects"] == json.loads(content)["objects"]
+
+
+def choose(visitor: Visitor, name: str) -> None:
+    visitor.page.locator("#backbone input").click()
+    visitor.page.get_by_role("option", name=name).click()
+
+
+def test_another_backbone_answers_the_same_prompts(visitor: Visitor) -> None:
+    expect(visitor.page.locator(".loaded")).to_contain_text("fake on cpu")
+    choose(visitor, "other")
+    expect(visitor.page.locator(".loaded")).to_contain_text("other on cpu")
+    refined = visitor.page.locator(".pane.refined figcaption span").first
+    expect(refined).to_have_text("Other + cascade of fake")
+    visitor.settle("1")
+    assert visitor.masked(100, 180)
+    visitor.click(300, 100)
+    visitor.settle("2")
+    choose(visitor, "fake")
+    expect(refined).to_have_text("SAM2Refiner")
+    visitor.settle("2")
+
+
+def test_a_backbone_that_cannot_be_had_is_told_and_the_old_one_stays(visitor: Visitor) -> None:
+    choose(visitor, "gone")
+    visitor.wait_message("The weights of gone could not be fetched")
+    expect(visitor.page.locator("#backbone input")).to_have_value("fake")
+    visitor.click(300, 100)
+    visitor.settle("2")

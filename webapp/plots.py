@@ -1,0 +1,47 @@
+"""The plot of a comparison, in the style of `refiner.evaluation.plots`."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from refiner.evaluation.paper import BY_POINTS, POINTS
+from refiner.evaluation.plots import NAMES, Curve, Panel, draw
+from webapp import text
+from webapp.compare_state import MODELS, RANDOM, Comparison
+
+REPORTED = {"sam2": "SAM2-L", "sam2refiner": "SAM2Refiner-L"}
+
+
+def comparison_figure(comparison: Comparison) -> Figure:
+    """Draw mIoU and mBIoU over the number of prompts, bands over seeds, the paper's lines thin."""
+    counted = text.COMPARE["points" if comparison.plan.policy == RANDOM else "clicks_axis"]
+    panels = [
+        Panel(title, title, counted, _measured(comparison, metric) + _reported(comparison, column))
+        for column, (metric, title) in enumerate((("miou", "mIoU"), ("mbiou", "mBIoU")))
+    ]
+    return draw([panels])
+
+
+def _measured(comparison: Comparison, metric: str) -> list[Curve]:
+    curves = []
+    for model in MODELS:
+        rows = [row for row in comparison.rows if row.model == model]
+        means = [100 * getattr(row, metric) for row in rows]
+        spread = [100 * getattr(row, f"{metric}_sd") for row in rows]
+        band = spread if comparison.plan.seeds > 1 else ()
+        curves.append(Curve(model, NAMES[model], [row.prompts for row in rows], means, band))
+    return curves
+
+
+def _reported(comparison: Comparison, column: int) -> list[Curve]:
+    counts = [count for count in POINTS if count <= comparison.plan.prompts]
+    return [
+        Curve(
+            model,
+            text.COMPARE["paper_line"].format(name),
+            counts,
+            [scores[column] for scores in BY_POINTS[name][: len(counts)]],
+            reference=True,
+        )
+        for model, name in REPORTED.items()
+    ]
