@@ -63,6 +63,8 @@ def run(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]:
                 f"There is a prompt on frame {last}, but {options.video} has {len(clip)} frames, "
                 f"0 to {len(clip) - 1}."
             )
+        for item in prompts:
+            item.prompts.check(clip.info.size_hw)
         tracker = load()
         objects = sorted({item.object_id for item in prompts})
         job = ClipExport(clip, objects, tracker.info, options.video.stem)
