@@ -1,22 +1,35 @@
-"""The command line: python -m refiner segment | evaluate | report | train | bench."""
+"""The command line: python -m refiner VERB, and its options."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import hashlib
-import json
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from refiner.config import BACKBONES, LITE, VARIANTS
-from refiner.exports import cutout_png, mask_png, object_color, overlay_png, result_document
-from refiner.types import Box, Click, InputError, Prompts
-
-MODELS = {"sam2": "base", "sam2refiner": "refined"}
+from refiner.cli_values import (
+    parse_box,
+    parse_click,
+    parse_frame_box,
+    parse_frame_click,
+    parse_stages,
+    parse_variants,
+)
+from refiner.config import BACKBONES, LITE
+from refiner.types import InputError
+from refiner.verbs import (
+    MODELS,
+    run_bench,
+    run_evaluate,
+    run_refine,
+    run_replay,
+    run_report,
+    run_segment,
+    run_track,
+    run_train,
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,6 +69,9 @@ def build_parser() -> Parser:
     _train_options(verbs)
     bench = verbs.add_parser("bench", help="measure speed and memory")
     bench.add_argument("--json", type=Path, metavar="OUT.json")
+    bench.add_argument(
+        "--frames", type=int, default=2000, metavar="N", help="of the clip that is tracked"
+    )
     _model_options(bench)
     bench.set_defaults(run=run_bench)
     return parser
@@ -149,6 +165,7 @@ def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     evaluate.add_argument("--source", help="only the rows of these sources, by comma")
     evaluate.add_argument("--only", choices=("photos", "videos"), help="both if not given")
     evaluate.add_argument("--limit", type=int, help="only so many of each, spread evenly")
+    evaluate.add_argument("--fast", action="store_true", help="videos: quarters of half size")
     evaluate.add_argument(
         "--resume", type=Path, help="keep what is finished here and go on from it"
     )
@@ -216,228 +233,3 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda, ...; the GPU if there is one")
     parser.add_argument("--weights", type=Path, help="the base's weights: a file or a folder")
     parser.add_argument("--refiner", type=Path, help="SAM2Refiner's weights")
-
-
-def parse_click(text: str) -> Click:
-    """Read `x,y` as a positive and `x,y,-` as a negative click."""
-    parts = text.split(",")
-    if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("+", "-")):
-        raise argparse.ArgumentTypeError(f"expected X,Y or X,Y,- but got '{text}'")
-    try:
-        x, y = _numbers(parts[:2], text)
-        return Click(x, y, parts[2:] != ["-"])
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def parse_box(text: str) -> Box:
-    """Read `x0,y0,x1,y1`."""
-    parts = text.split(",")
-    if len(parts) != 4:
-        raise argparse.ArgumentTypeError(f"expected X0,Y0,X1,Y1 but got '{text}'")
-    try:
-        return Box(*_numbers(parts, text))
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def parse_frame_click(text: str) -> tuple[int, int, Click]:
-    """Read `FRAME:X,Y` or `OBJECT@FRAME:X,Y,-`; the object is 1 where none is named."""
-    frame, object_id, rest = _on_frame(text)
-    return frame, object_id, parse_click(rest)
-
-
-def parse_frame_box(text: str) -> tuple[int, int, Box]:
-    """Read `FRAME:X0,Y0,X1,Y1` or `OBJECT@FRAME:X0,Y0,X1,Y1`."""
-    frame, object_id, rest = _on_frame(text)
-    return frame, object_id, parse_box(rest)
-
-
-def _on_frame(text: str) -> tuple[int, int, str]:
-    place, colon, rest = text.partition(":")
-    number, at, frame = place.rpartition("@")
-    if not (colon and frame.isdecimal() and (number.isdecimal() or not at)):
-        raise argparse.ArgumentTypeError(f"expected [OBJECT@]FRAME:X,Y... but got '{text}'")
-    return int(frame), int(number or 1), rest
-
-
-def parse_stages(text: str) -> tuple[tuple[float, int, int], ...]:
-    """Read `0.5:256:8,1:512:4`: shares of the budget that grow to 1, sides, pictures a part."""
-    try:
-        parts = [part.split(":") for part in text.split(",")]
-        stages = tuple((float(until), int(size), int(count)) for until, size, count in parts)
-    except ValueError:
-        stages = ()
-    ends = [until for until, _, _ in stages]
-    sound = all(size >= 64 and size % 32 == 0 and count > 0 for _, size, count in stages)
-    if not (sound and ends and ends[-1] == 1 and [0.0, *ends] == sorted({0.0, *ends})):
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is no curriculum; expected UNTIL:SIZE:PICTURES,... with shares growing to 1 "
-            "and sizes in multiples of 32, like 0.5:256:8,1:512:4"
-        )
-    return stages
-
-
-def parse_variants(text: str) -> tuple[str, ...]:
-    """Read a list like `sam2refiner,hq-sam2`, or `all`."""
-    names = tuple(VARIANTS) if text == "all" else tuple(dict.fromkeys(text.split(",")))
-    if not set(names) <= set(VARIANTS):
-        raise argparse.ArgumentTypeError(
-            f"expected 'all' or some of {','.join(VARIANTS)} but got '{text}'"
-        )
-    return names
-
-
-def _numbers(parts: list[str], text: str) -> list[float]:
-    try:
-        return [float(part) for part in parts]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' holds something that is not a number"
-        ) from error
-
-
-def run_segment(options: argparse.Namespace) -> None:
-    """Write each model's mask, cut-out and overlay, and one JSON."""
-    from refiner.media import read_image, read_mask
-
-    image = read_image(options.image)
-    size_hw = image.shape[0], image.shape[1]
-    mask = None if options.mask is None else read_mask(options.mask, size_hw)
-    prompts = Prompts(tuple(options.point), options.box, mask)
-    prompts.check(size_hw)
-    segmenter = _load(options)
-    result = segmenter.segment(image, [prompts])
-    folder: Path = options.out
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
-    for model in MODELS if options.model == "both" else (options.model,):
-        answer = getattr(result.objects[0], MODELS[model])
-        for name, content in (
-            ("mask", mask_png(answer.mask)),
-            ("cutout", cutout_png(image, answer.mask)),
-            ("overlay", overlay_png(image, [answer.mask], [object_color(0)])),
-        ):
-            (folder / f"{model}_{name}.png").write_bytes(content)
-    digest = hashlib.sha256(image.tobytes()).hexdigest()
-    document = result_document(size_hw, [prompts], result.objects, segmenter.info, digest)
-    document["milliseconds"] = dataclasses.asdict(result.timings)
-    (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n")
-    _say(f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-
-
-def run_refine(options: argparse.Namespace) -> int:
-    """Write SAM2Refiner's version of each mask; return 1 if a picture had to be left out."""
-    from refiner.refine_command import RefineOptions, run, summary
-
-    wanted = RefineOptions(options.image, options.mask, options.out, tuple(options.point))
-    done = run(lambda: _load(options), wanted)
-    _say("\n".join(summary(done, options.out)))
-    return 1 if done.failed else 0
-
-
-def run_replay(options: argparse.Namespace) -> int:
-    """Write a session's masks again; return 1 if one differs."""
-    from refiner.loading import load_for_session
-    from refiner.replay_command import run, summary
-
-    done = run(
-        lambda session: load_for_session(session, options.device, options.weights, options.refiner),
-        options.session,
-        options.image,
-        options.out,
-    )
-    _say("\n".join(summary(done)))
-    return 1 if done.differ else 0
-
-
-def run_evaluate(options: argparse.Namespace) -> None:
-    """Measure and print a table per source."""
-    from refiner.evaluation import command as evaluation
-    from refiner.evaluation.report import text_table
-    from refiner.evaluation.report_video import text_video_table
-
-    models = options.models or evaluation.DEFAULT_MODELS
-    weights = {"sam2refiner": options.refiner, "hq-sam2": options.hq}
-    wanted = evaluation.EvaluateOptions(
-        manifest=options.manifest,
-        dataset=options.dataset,
-        root=options.root,
-        split=options.split,
-        prompts=options.prompts or evaluation.DEFAULT_PROMPTS,
-        models=models,
-        seeds=options.seeds,
-        source=options.source,
-        only=options.only,
-        limit=options.limit,
-        json=options.json,
-        resume=options.resume,
-        command=options.command,
-    )
-    segmenters = evaluation.load_segmenters(
-        models, weights, options.backbone, options.device, options.weights
-    )
-    document = evaluation.run(segmenters, wanted, lambda: evaluation.load_trackers(segmenters))
-    tables = (text_table(document), text_video_table(document))
-    _say("\n\n".join(table for table in tables if table))
-
-
-def run_report(options: argparse.Namespace) -> None:
-    """Bring the README's tables up to date, or say that they are not."""
-    from refiner.evaluation.report import plot, update_readme
-
-    changed = update_readme(options.readme, options.results, check=options.check)
-    if changed and options.check:
-        raise InputError(f"The tables of {options.readme} are old; run 'python -m refiner report'.")
-    _say(f"{options.readme}: {'updated' if changed else 'up to date'}")
-    if options.plot is not None:
-        plot(options.results, options.plot)
-        _say(f"Wrote {options.plot}")
-
-
-def run_track(options: argparse.Namespace) -> None:
-    """Track and write the exports."""
-    from refiner.track_command import DEFAULT_EXPORTS, Prompt, TrackOptions, run
-    from refiner.video import load_tracker
-
-    prompts = tuple(Prompt(*given) for given in (*options.prompt, *options.box))
-    exports = tuple(options.export.split(",")) if options.export else DEFAULT_EXPORTS
-    paths = run(
-        lambda: load_tracker(_load(options), fast=options.fast, first_prompt=options.first_prompt),
-        TrackOptions(options.video, prompts, options.out, exports),
-    )
-    _say("\n".join(f"Wrote {path}" for path in paths))
-
-
-def run_train(options: argparse.Namespace) -> None:
-    """Train and write the weights."""
-    from refiner.training.command import TrainCommand, run
-
-    names = {field.name for field in dataclasses.fields(TrainCommand)}
-    chosen = {name: value for name, value in vars(options).items() if name in names}
-    _say("\n".join(f"Wrote {path}" for path in run(TrainCommand(**chosen))))
-
-
-def run_bench(options: argparse.Namespace) -> None:
-    """Measure and print a flat table of milliseconds and ratios."""
-    from refiner.bench import measure
-    from refiner.image import load_segmenter
-
-    numbers = measure(
-        load_segmenter(options.backbone, options.device, options.weights, options.refiner)
-    )
-    _say("\n".join(f"{name:44} {value:10.3f}" for name, value in numbers.items()))
-    if options.json is not None:
-        options.json.write_text(json.dumps(numbers, indent=2) + "\n")
-
-
-def _load(options: argparse.Namespace):  # type: ignore[no-untyped-def]
-    from refiner.loading import load_any
-
-    return load_any(options.backbone, options.device, options.weights, options.refiner)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")

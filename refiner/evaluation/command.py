@@ -40,7 +40,7 @@ class EvaluateOptions:
     `root`; `only` keeps the `photos` or the `videos`. `prompts` and `models` are comma-separated
     names; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
     1, ... that random points are drawn with; `source` keeps the rows of some sources, `limit` so many
-    photos and so many videos, spread evenly. `json` is where the document goes, `resume` a file
+    photos and so many videos, spread evenly; `fast` tracks videos with quarters of half size. `json` is where the document goes, `resume` a file
     that finished photos are kept in (and, with `.videos` in its name, finished videos), so that the
     same command goes on after a break. `command` is the command line, for the record.
     """
@@ -55,6 +55,7 @@ class EvaluateOptions:
     source: str | None = None
     only: str | None = None
     limit: int | None = None
+    fast: bool = False
     json: Path | None = None
     resume: Path | None = None
     command: str = ""
@@ -106,8 +107,8 @@ def _embedded_hq(backbone: str) -> Path:
     return file
 
 
-def load_trackers(segmenters: Mapping[str, Segmenter]) -> dict[str, Tracker]:
-    """Return a tracker on each of `load_segmenters`' models.
+def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) -> dict[str, Tracker]:
+    """Return a tracker on each of `load_segmenters`' models; `fast` as in `load_tracker`.
 
     Raises:
         InputError: one of them cannot track.
@@ -119,7 +120,7 @@ def load_trackers(segmenters: Mapping[str, Segmenter]) -> dict[str, Tracker]:
     for name, segmenter in segmenters.items():
         if not isinstance(segmenter, ImageSegmenter):
             raise InputError(f"{name} cannot track; measure it with --only {PHOTOS}.")
-        trackers[name] = load_tracker(segmenter)
+        trackers[name] = load_tracker(segmenter, fast=fast)
     return trackers
 
 
@@ -187,6 +188,7 @@ def run(
             **_origin(options),
             "source": options.source,
             "limit": options.limit,
+            "fast": options.fast,
             "prompts": [spec.name for spec in specs],
             "models": list(models),
             "seeds": list(seeds),

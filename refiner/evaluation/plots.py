@@ -52,6 +52,11 @@ class Panel:
     curves: Sequence[Curve]
 
 
+def arranged(panels: Sequence[Panel], tall: bool) -> list[list[Panel]]:
+    """Return the rows for `draw`: one row of all panels or, if `tall`, one panel a row."""
+    return [[panel] for panel in panels] if tall else [[*panels]]
+
+
 def draw(rows: Sequence[Sequence[Panel]]) -> Figure:
     """Draw rows of equally many panels; one legend stands for all."""
     figure = Figure(figsize=(4 * len(rows[0]), 3.4 * len(rows)), layout="constrained")
@@ -60,7 +65,9 @@ def draw(rows: Sequence[Sequence[Panel]]) -> Figure:
         for panel, axis in zip(panels, axes, strict=True):
             _draw_panel(axis, panel)
     curves, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(curves, labels, loc="outside lower center", ncols=4, fontsize="small")
+    figure.legend(
+        curves, labels, loc="outside lower center", ncols=2 * len(rows[0]), fontsize="small"
+    )
     return figure
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from matplotlib.figure import Figure
 
 from refiner.evaluation.paper import PAPER
-from refiner.evaluation.plots import NAMES, Curve, Panel, draw, save
+from refiner.evaluation.plots import NAMES, Curve, Panel, arranged, draw, save
 from refiner.evaluation.report_video import render_videos
 from refiner.types import InputError
 
@@ -169,14 +169,18 @@ def plot(results_dir: Path, out: Path) -> None:
     out.write_bytes(save(draw([_panels(results) for results in drawn]), kind))
 
 
-def plots(results_dir: Path) -> dict[str, Figure]:
+def plots(results_dir: Path, tall: bool = False) -> dict[str, Figure]:
     """Draw mIoU and mBIoU over the number of points for each document that has them, by name.
+
+    Args:
+        results_dir: where the documents lie.
+        tall: draw one below the other, for narrow screens.
 
     Raises:
         InputError: the folder has no document, or one cannot be read.
     """
     found = [results for results in read_results(results_dir) if _point_prompts(results)]
-    return {results.name: draw([_panels(results)]) for results in found}
+    return {results.name: draw(arranged(_panels(results), tall)) for results in found}
 
 
 def _panels(results: Results) -> list[Panel]:

@@ -35,7 +35,7 @@ def test_clicks_of_both_signs_change_both_masks(visitor: Visitor) -> None:
 
 
 def test_a_marker_shows_before_the_model_answers(visitor: Visitor, server: Server) -> None:
-    server.knobs.seconds.value = 1.5
+    server.knobs.seconds.value = 4.0
     visitor.click(300, 100)
     green = visitor.pixel(303, 103)
     assert green[1] > green[0] + 40

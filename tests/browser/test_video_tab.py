@@ -164,8 +164,8 @@ def test_two_objects_on_two_frames_are_tracked_cancelled_resumed_corrected_and_e
 ) -> None:
     opened.prompt(60, 80, 1)
     assert opened.masked(60, 92)
-    assert opened.masked(60, 97, "refined")
-    assert not opened.masked(60, 97)
+    assert opened.masked(60, 99, "refined")
+    assert not opened.masked(60, 99)
     opened.go(10)
     assert not opened.masked(60, 80)
     opened.do("new_object")

@@ -19,7 +19,8 @@ from PIL import Image
 
 import refiner
 from refiner.checkpoint import load_base, load_refiner, state_id
-from refiner.cli import main, parse_box, parse_click
+from refiner.cli import main
+from refiner.cli_values import parse_box, parse_click
 from refiner.exports import cutout_png, decode_rle, overlay_png
 from refiner.image import load_segmenter
 from refiner.training import command

@@ -421,7 +421,7 @@ def test_a_limit_spreads_over_the_manifest(tmp_path):
     [
         ({"seeds": 0}, "--seeds must be at least 1, got 0"),
         ({"limit": 0}, "--limit must be at least 1, got 0"),
-        ({"source": "dis"}, "no photos of source 'dis' .* one of: bsds, ecssd, humanseg"),
+        ({"source": "dis"}, "no photos of source 'dis' .* some of: bsds, ecssd, humanseg"),
         ({"split": "test"}, "no split 'test'"),
         ({"prompts": "lasso"}, "Unknown prompts 'lasso'"),
         ({"models": "sam3"}, "Unknown model 'sam3'"),

@@ -165,7 +165,10 @@ def test_each_object_of_a_batch_is_refined_on_its_own_picture(lite_base, new_ref
 def stub(stride=16):
     """A base whose coarse feature is the picture averaged over 16 x 16 pixels."""
     return SimpleNamespace(
-        image_encoder=lambda images: {"vision_features": F.avg_pool2d(images, stride)}
+        image_encoder=SimpleNamespace(
+            trunk=lambda images: [F.avg_pool2d(images, stride // s) for s in (4, 2, 1)],
+            neck=lambda maps: (maps, None),
+        )
     )
 
 

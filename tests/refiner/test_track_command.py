@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import refiner.cli
 import refiner.track_command
+import refiner.verbs
 import refiner.video
 from refiner.cli import main
 from refiner.exports import decode_rle
@@ -32,7 +32,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTracker:
     """Let the command load a fake tracker."""
     tracker = FakeTracker()
-    monkeypatch.setattr(refiner.cli, "_load", lambda options: None)
+    monkeypatch.setattr(refiner.verbs, "_load", lambda options: None)
     monkeypatch.setattr(refiner.video, "load_tracker", lambda segmenter, **flags: tracker)
     return tracker
 

@@ -1,0 +1,87 @@
+"""Values on the command line: clicks, boxes, curricula."""
+
+from __future__ import annotations
+
+import argparse
+
+from refiner.config import VARIANTS
+from refiner.types import Box, Click, InputError
+
+
+def parse_click(text: str) -> Click:
+    """Read `x,y` as a positive and `x,y,-` as a negative click."""
+    parts = text.split(",")
+    if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("+", "-")):
+        raise argparse.ArgumentTypeError(f"expected X,Y or X,Y,- but got '{text}'")
+    try:
+        x, y = _numbers(parts[:2], text)
+        return Click(x, y, parts[2:] != ["-"])
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def parse_box(text: str) -> Box:
+    """Read `x0,y0,x1,y1`."""
+    parts = text.split(",")
+    if len(parts) != 4:
+        raise argparse.ArgumentTypeError(f"expected X0,Y0,X1,Y1 but got '{text}'")
+    try:
+        return Box(*_numbers(parts, text))
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def parse_frame_click(text: str) -> tuple[int, int, Click]:
+    """Read `FRAME:X,Y` or `OBJECT@FRAME:X,Y,-`; the object is 1 where none is named."""
+    frame, object_id, rest = _on_frame(text)
+    return frame, object_id, parse_click(rest)
+
+
+def parse_frame_box(text: str) -> tuple[int, int, Box]:
+    """Read `FRAME:X0,Y0,X1,Y1` or `OBJECT@FRAME:X0,Y0,X1,Y1`."""
+    frame, object_id, rest = _on_frame(text)
+    return frame, object_id, parse_box(rest)
+
+
+def _on_frame(text: str) -> tuple[int, int, str]:
+    place, colon, rest = text.partition(":")
+    number, at, frame = place.rpartition("@")
+    if not (colon and frame.isdecimal() and (number.isdecimal() or not at)):
+        raise argparse.ArgumentTypeError(f"expected [OBJECT@]FRAME:X,Y... but got '{text}'")
+    return int(frame), int(number or 1), rest
+
+
+def parse_stages(text: str) -> tuple[tuple[float, int, int], ...]:
+    """Read `0.5:256:8,1:512:4`: shares of the budget that grow to 1, sides, pictures a part."""
+    try:
+        parts = [part.split(":") for part in text.split(",")]
+        stages = tuple((float(until), int(size), int(count)) for until, size, count in parts)
+    except ValueError:
+        stages = ()
+    ends = [until for until, _, _ in stages]
+    sound = all(size >= 64 and size % 32 == 0 and count > 0 for _, size, count in stages)
+    if not (sound and ends and ends[-1] == 1 and [0.0, *ends] == sorted({0.0, *ends})):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no curriculum; expected UNTIL:SIZE:PICTURES,... with shares growing to 1 "
+            "and sizes in multiples of 32, like 0.5:256:8,1:512:4"
+        )
+    return stages
+
+
+def parse_variants(text: str) -> tuple[str, ...]:
+    """Read a list like `sam2refiner,hq-sam2`, or `all`."""
+    names = tuple(VARIANTS) if text == "all" else tuple(dict.fromkeys(text.split(",")))
+    if not set(names) <= set(VARIANTS):
+        raise argparse.ArgumentTypeError(
+            f"expected 'all' or some of {','.join(VARIANTS)} but got '{text}'"
+        )
+    return names
+
+
+def _numbers(parts: list[str], text: str) -> list[float]:
+    try:
+        return [float(part) for part in parts]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' holds something that is not a number"
+        ) from error
