@@ -64,7 +64,7 @@ def _video(segmenter: Segmenter) -> VideoParts | None:
     """Return what the video tab works with; an official base without a refiner cannot track."""
     if not isinstance(segmenter, ImageSegmenter):
         return None
-    return video_parts(load_tracker(segmenter), Limits.from_env(), EXAMPLES)
+    return video_parts(load_tracker(segmenter, fast=True), Limits.from_env(), EXAMPLES)
 
 
 def _loader(segmenter: Segmenter, device: str | None) -> Callable[[str], Segmenter]:

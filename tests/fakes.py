@@ -49,11 +49,16 @@ def drawn(size_hw: tuple[int, int], prompts: Prompts, radius: float) -> BoolArra
     return mask
 
 
+def answer(mask: BoolArray, quality: float, sure: float, logits: bool) -> Mask:
+    soft = np.where(mask, sure, -sure).astype(np.float32)
+    return Mask(mask, quality, soft if logits else None)
+
+
 class FakeSegmenter:
     """The mask prompt, discs around positive clicks, the filled box, less negative clicks' discs.
 
-    The refined mask has larger discs. `seconds` is how long it takes over each call, `broken`
-    makes every call fail.
+    The refined mask has larger discs, and is surer (logits of 3 and -3, not of 1 and -1).
+    `seconds` is how long it takes over each call, `broken` makes every call fail.
     """
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -80,8 +85,8 @@ class FakeSegmenter:
             prompts.check(size_hw)
         pairs = tuple(
             MaskPair(
-                Mask(drawn(size_hw, prompts, RADIUS), 0.8),
-                Mask(drawn(size_hw, prompts, RADIUS * 1.2), 0.9),
+                answer(drawn(size_hw, prompts, RADIUS), 0.8, 1.0, logits),
+                answer(drawn(size_hw, prompts, RADIUS * 1.2), 0.9, 3.0, logits),
             )
             for prompts in objects
         )

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import math
-from collections.abc import Callable
+import secrets
+import time
+from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 import gradio as gr
 
 from refiner.exports import encode_rle, iou
-from refiner.types import Box, Click, ImageArray, InputError, Mask, Prompts
+from refiner.types import InputError, Mask, Prompts
 from webapp import text
+from webapp.api_input import Inbox, read_box, told
+from webapp.api_video import ClipEndpoint
+from webapp.compare_handlers import compare, pair_sample, read_plan
+from webapp.compare_jobs import Jobs
 from webapp.given import read_given
-from webapp.limits import Limits
 from webapp.models import Models
-from webapp.pictures import ReadImage, read_within, uploaded_file, worked_size
+from webapp.video_handlers import VideoStudio
 from webapp.wiring import EVENT
 
-Result = TypeVar("Result")
+TELL_SECONDS = 0.3
 
 
 class MaskAnswer(TypedDict):
@@ -54,16 +56,27 @@ class Refinement(TypedDict):
     backbone: str
 
 
-class Endpoints:
-    """What programs may call; the limits are those of the page."""
+class PromptCurve(TypedDict):
+    """How far it is, from 0 to 1; at the end the rows and efforts of the compare tab's table.
 
-    def __init__(
-        self, models: Models, read_image: ReadImage, uploads: Path, limits: Limits
-    ) -> None:
+    A row is a number of prompts and a model with its `miou` and `mbiou`, in [0, 1]; an effort, of
+    clicks only, is a model's number of clicks until it is good.
+    """
+
+    stage: str
+    done: float
+    rows: list[dict[str, Any]]
+    efforts: list[dict[str, Any]]
+
+
+class Endpoints:
+    """What programs may do with pictures; the limits are those of the page."""
+
+    def __init__(self, models: Models, inbox: Inbox, jobs: Jobs) -> None:
         self._models = models
-        self._read_image = read_image
-        self._uploads = uploads
-        self._limits = limits
+        self._inbox = inbox
+        self._limits = inbox.limits
+        self._jobs = jobs
 
     def compare_image(
         self,
@@ -83,13 +96,10 @@ class Endpoints:
         Returns:
             Both masks as COCO run lengths; of pictures scaled down at that smaller size.
         """
-
-        def work() -> Comparison:
+        with told():
             segmenter = self._models.get(backbone)
-            pixels, original_hw = self._picture(image)
-            scale = _scale(pixels, original_hw)
-            corners = None if box is None else _box(box, scale)
-            prompts = Prompts(self._clicks(points, scale), corners)
+            pixels, scale = self._inbox.picture(image)
+            prompts = Prompts(self._inbox.clicks(points, scale), read_box(box, scale))
             result = segmenter.segment(pixels, [prompts])
             pair = result.objects[0]
             return {
@@ -99,8 +109,6 @@ class Endpoints:
                 "backbone": segmenter.info.backbone,
                 "milliseconds": asdict(result.timings),
             }
-
-        return _told(work)
 
     def refine_mask(
         self,
@@ -113,20 +121,17 @@ class Endpoints:
         Args:
             image: the picture.
             mask: a mask picture, an index PNG, COCO or labelme JSON, of the picture's size.
-            points: clicks that correct the mask of a single object: [x, y, 1] on it or [x, y, 0]
-                beside it, in the picture's pixels.
+            points: clicks that correct a single object's mask, [x, y, 1] on it or [x, y, 0] beside it.
 
         Returns:
-            A mask for every object of the file, as COCO run lengths; of pictures scaled down at
-            that smaller size.
+            A mask an object as COCO run lengths; of pictures scaled down at that smaller size.
         """
-
-        def work() -> Refinement:
+        with told():
             segmenter = self._models.first
-            pixels, original_hw = self._picture(image)
-            size_hw = pixels.shape[0], pixels.shape[1]
-            found = read_given(self._file(mask), size_hw, original_hw, self._limits)
-            clicks = self._clicks(points, _scale(pixels, original_hw))
+            pixels, scale = self._inbox.picture(image)
+            file = self._inbox.file(mask)
+            found = read_given(file, scale.worked_hw, scale.original_hw, self._limits)
+            clicks = self._inbox.clicks(points, scale)
             if len(found) > self._limits.objects:
                 raise InputError(
                     f"The mask file has {len(found)} objects, at most {self._limits.objects} are "
@@ -142,70 +147,79 @@ class Endpoints:
                 objects.append({"label": item.label, "given_iou": given_iou, **_answer(refined)})
             return {"objects": objects, "backbone": segmenter.info.backbone}
 
-        return _told(work)
+    def prompt_curve(
+        self,
+        image: gr.FileData,
+        mask: gr.FileData,
+        policy: Literal["random", "clicks"] = "random",
+        prompts: int = 10,
+        seeds: int = 3,
+    ) -> Iterator[PromptCurve]:
+        """Measure SAM2 and SAM2Refiner on one object after 1, 2, ... prompts: IoU and boundary IoU.
 
-    def _file(self, file: Any) -> Path:
-        """Return a file that was uploaded here, also if it is given by its address on this page."""
-        path = file.get("path") if isinstance(file, dict) else None
-        if not isinstance(path, str):
-            raise InputError("A file is sent as an upload; see the client's handle_file.")
-        if path.startswith(("http://", "https://")):
-            path = path.partition("/gradio_api/file=")[2]
-            if not path:
-                raise InputError("Send the file itself: nothing is fetched from other addresses.")
-        return uploaded_file(path, self._uploads)
+        Tells how far it is meanwhile; ends when the client gives the call up.
 
-    def _picture(self, file: Any) -> tuple[ImageArray, tuple[int, int]]:
-        """Return the picture as worked on, and its own size."""
-        image = read_within(self._read_image, self._file(file), self._limits)
-        return worked_size(image, self._limits), (image.shape[0], image.shape[1])
+        Args:
+            image: the picture; random points depend on its file's name, as in the compare tab.
+            mask: the object's true mask, a picture of the same size: white on black.
+            policy: random points of the object, or clicks at each model's largest error.
+            prompts: up to how many, at most 20.
+            seeds: how many draws of random points; clicks have one.
 
-    def _clicks(self, points: Any, scale: tuple[float, float]) -> tuple[Click, ...]:
-        rows = [] if points is None else points
-        if not isinstance(rows, list) or not all(
-            isinstance(row, list) and len(row) == 3 and row[2] in (0, 1) for row in rows
-        ):
-            raise InputError("A point is [x, y, 1] on the object or [x, y, 0] beside it.")
-        if len(rows) > self._limits.clicks:
-            raise InputError(f"One object takes at most {self._limits.clicks} points.")
-        return tuple(
-            Click(_number(x) * scale[0], _number(y) * scale[1], bool(sign)) for x, y, sign in rows
-        )
+        Returns:
+            In `rows` miou and mbiou of each model and number of prompts, in `efforts` NoC of clicks.
+        """
+        with told():
+            plan = read_plan(policy, prompts, seeds, self._limits)
+            picture = self._inbox.file(image)
+            sample = pair_sample(picture.stem, picture, self._inbox.file(mask), self._limits)
+            job = self._jobs.start(secrets.token_hex(16))
+            try:
+                next_told = 0.0
+                for progress in compare(self._models.first, plan, [sample], self._jobs, job):
+                    if progress.stage == "late":
+                        raise InputError(text.API_LATE.format(seconds=self._limits.compare_seconds))
+                    outcome = progress.comparison
+                    if outcome or time.monotonic() > next_told:
+                        next_told = time.monotonic() + TELL_SECONDS
+                        yield {
+                            "stage": progress.stage,
+                            "done": progress.done,
+                            "rows": [asdict(row) for row in outcome.rows] if outcome else [],
+                            "efforts": [asdict(one) for one in outcome.efforts] if outcome else [],
+                        }
+            finally:
+                self._jobs.end(job)
 
 
-def build_api(endpoints: Endpoints) -> None:
-    """Add the endpoints to the page being built; they share the model's queue."""
+def build_api(models: Models, inbox: Inbox, jobs: Jobs, studio: VideoStudio | None) -> None:
+    """Add the endpoints to the page being built.
+
+    Those of pictures wait for the model with the page's events. Long work of programs waits in
+    queues of its own, and takes one of the page's places at a time.
+
+    Args:
+        models: the models.
+        inbox: reads what is sent.
+        jobs: the compare tab's runs.
+        studio: the video tab's; None if there is none.
+    """
+    endpoints = Endpoints(models, inbox, jobs)
     shared = {name: EVENT[name] for name in ("concurrency_limit", "concurrency_id")}
-    for function in (endpoints.compare_image, endpoints.refine_mask):
-        gr.api(function, api_name=function.__name__, **shared)
+    _add(endpoints.compare_image, **shared)
+    _add(endpoints.refine_mask, **shared)
+    _add(endpoints.prompt_curve, concurrency_limit=1)
+    if studio is not None:
+        _add(ClipEndpoint(studio, inbox).track_video, concurrency_limit=1)
 
 
-def _told(work: Callable[[], Result]) -> Result:
-    """Return what `work` returns; turn errors into messages that clients are shown."""
-    try:
-        return work()
-    except InputError as error:
-        raise gr.Error(str(error), print_exception=False) from error
-    except Exception as error:
-        logging.getLogger(__name__).exception("An endpoint failed.")
-        raise gr.Error(text.API_FAILED, print_exception=False) from error
-
-
-def _scale(pixels: ImageArray, original_hw: tuple[int, int]) -> tuple[float, float]:
-    return pixels.shape[1] / original_hw[1], pixels.shape[0] / original_hw[0]
-
-
-def _box(values: Any, scale: tuple[float, float]) -> Box:
-    if not isinstance(values, list) or len(values) != 4:
-        raise InputError("A box is [x0, y0, x1, y1].")
-    x0, y0, x1, y1 = map(_number, values)
-    return Box(x0 * scale[0], y0 * scale[1], x1 * scale[0], y1 * scale[1])
-
-
-def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise InputError("Coordinates are finite numbers, in pixels of the picture.")
-    return float(value)
+def _add(endpoint: Any, **queue: Any) -> None:
+    """Add an endpoint with its types as gradio reads them: of a generator what it yields."""
+    hints = get_type_hints(endpoint)
+    if get_origin(hints["return"]) is Iterator:
+        (hints["return"],) = get_args(hints["return"])
+    endpoint.__func__.__annotations__ = hints
+    gr.api(endpoint, api_name=endpoint.__name__, **queue)
 
 
 def _answer(mask: Mask) -> MaskAnswer:

@@ -12,7 +12,7 @@ import numpy as np
 from refiner.archives import ArchiveLimits, open_archive, read_pair
 from refiner.evaluation.prompts import PromptSpec, click_rounds, sample_prompts, stable_seed
 from refiner.metrics import boundary, iou
-from refiner.pairing import PairNames, pair_names
+from refiner.pairing import MASK, PairNames, pair_names
 from refiner.types import BoolArray, ImageArray, InputError, MaskPair, Prompts, Segmenter
 from webapp.compare_jobs import Job, Jobs
 from webapp.compare_state import (
@@ -64,7 +64,7 @@ def read_plan(policy: object, prompts: object, seeds: object, limits: Limits) ->
         InputError: the policy is unknown or a number is none or out of bounds.
     """
     if not isinstance(policy, str) or policy not in POLICIES:
-        raise InputError("Choose how to prompt: random points, or clicks at the largest error.")
+        raise InputError("Choose how to prompt: 'random' points, or 'clicks' at the largest error.")
     most = _whole(prompts, MAX_PROMPTS, "prompts")
     draws = _whole(seeds, limits.compare_seeds, "seeds")
     return Plan(policy, most, 1 if policy == CLICKS else draws)
@@ -238,11 +238,16 @@ def _loose(files: Sequence[Path], limits: Limits) -> list[Sample]:
     by_name = {file.name: file for file in files}
     if len(by_name) < len(files):
         raise InputError("Two of the files have the same name; rename one.")
-    most = _archive_limits(limits)
     return [
-        _sample(pair, lambda p: read_pair(p, by_name[p.image], by_name[p.mask], most), limits)
+        pair_sample(pair.name, by_name[pair.image], by_name[pair.mask], limits)
         for pair in pair_names(by_name)
     ]
+
+
+def pair_sample(name: str, image: Path, mask: Path, limits: Limits) -> Sample:
+    """Return a picture and the mask of its one object, both files, as something to compare on."""
+    pair, most = PairNames(name, image.name, mask.name, MASK), _archive_limits(limits)
+    return _sample(pair, lambda pair: read_pair(pair, image, mask, most), limits)
 
 
 def _sample(

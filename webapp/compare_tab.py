@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from gradio.utils import get_upload_folder
 from refiner.evaluation.paper import PAPER
 from refiner.evaluation.plots import save
 from refiner.evaluation.report import measured, plots
-from refiner.types import InputError, Segmenter
+from refiner.types import ImageArray, InputError, Segmenter
 from webapp import text
 from webapp.ablation import Loader, Variants, run_variants
 from webapp.compare_handlers import MAX_PROMPTS, Progress, compare, gather, read_plan
@@ -24,6 +25,7 @@ from webapp.compare_state import POLICIES, Comparison, csv_text
 from webapp.compare_view import outcome, picture, refusal, status
 from webapp.examples import Example
 from webapp.limits import Limits
+from webapp.pictures import jpeg
 from webapp.plots import comparison_figure
 from webapp.state import ImageState
 
@@ -42,6 +44,7 @@ def build_compare_tab(
     segmenter: Segmenter,
     examples: Sequence[Example],
     limits: Limits,
+    jobs: Jobs,
     state: gr.State,
     results: Path | None,
     variants: Mapping[str, Loader],
@@ -53,12 +56,14 @@ def build_compare_tab(
         segmenter: the model.
         examples: those with a true mask are offered.
         limits: how much a visitor may ask for.
+        jobs: the runs of all visitors.
         state: the image tab's `ImageState`.
         results: folder of measured results, if there is one.
         variants: loaders of trained variants by name.
     """
     with gr.Tab(TEXT["count_tab"]):
-        _count_part(page, segmenter, [one for one in examples if one.truth is not None], limits)
+        measurable = [one for one in examples if one.truth is not None]
+        _count_part(page, segmenter, measurable, limits, jobs)
     with gr.Tab(TEXT["results_tab"]):
         _results_part(results)
     with gr.Tab(TEXT["variants_tab"]):
@@ -66,7 +71,7 @@ def build_compare_tab(
 
 
 def _count_part(
-    page: gr.Blocks, segmenter: Segmenter, examples: Sequence[Example], limits: Limits
+    page: gr.Blocks, segmenter: Segmenter, examples: Sequence[Example], limits: Limits, jobs: Jobs
 ) -> None:
     gr.Markdown(TEXT["intro"].format(limits.compare_pictures, limits.compare_objects))
     with gr.Row(elem_classes="compare-halves"):
@@ -96,7 +101,6 @@ def _count_part(
             gr.DownloadButton(TEXT[kind], interactive=False, elem_id=f"compare-{kind}")
             for kind in FILES
         ]
-    jobs = Jobs(limits)
     start = _runner(segmenter, {one.name: one for one in examples}, limits, jobs)
     outputs = [said, shown, run, cancel, *downloads]
     inputs = [chosen, files, policy, prompts, seeds]
@@ -144,7 +148,7 @@ def _told(steps: Iterator[Progress]) -> Iterator[Update]:
         html = None
         if fresh and (last or now - drawn > REDRAW_SECONDS):
             seen, drawn = fresh, now
-            html = outcome(fresh, save(comparison_figure(fresh), "svg"))
+            html = outcome(fresh)
         if last:
             files = _files(progress.comparison) if progress.comparison else {}
             yield _update(status(progress), html, run=True, files=files)
@@ -197,13 +201,13 @@ def _results_part(results: Path | None) -> None:
     try:
         if results is None:
             raise InputError(TEXT["no_results"])
-        tables, drawn = measured(results), plots(results)
+        tables, drawn, tall = measured(results), plots(results), plots(results, tall=True)
     except InputError as error:
         gr.Markdown(str(error))
         return
     for name, figure in drawn.items():
         label = TEXT["results_plot"].format(name)
-        gr.HTML(picture(save(figure, "svg"), label), elem_classes="compare")
+        gr.HTML(picture(figure, tall[name], label), elem_classes="compare")
     with gr.Row(elem_classes="compare-halves"):
         with gr.Column(scale=1):
             gr.Markdown(tables, elem_classes="compare tables")
@@ -221,10 +225,10 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
     gallery = gr.Gallery(columns=3, object_fit="contain", height="auto", elem_id="variants")
 
     def show(state: ImageState) -> Iterator[Update]:
-        shown: list[tuple[Any, str]] = []
+        shown: list[tuple[str, str]] = []
         try:
             for one in run_variants(segmenter, variants, state):
-                shown.append((one.pixels, one.caption))
+                shown.append((_published(one.pixels), one.caption))
                 yield "", list(shown)
         except InputError as error:
             yield refusal(str(error)), shown
@@ -233,3 +237,9 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
             yield refusal(text.COMPARE["broken"]), shown
 
     run.click(show, state, [said, gallery], concurrency_limit=1, **PRIVATE)
+
+
+def _published(image: ImageArray) -> str:
+    """Store a picture under a name of its own: one that is being sent must not be written again."""
+    name = f"{secrets.token_hex(8)}.jpg"
+    return str(save_bytes_to_cache(jpeg(image), name, get_upload_folder()))

@@ -6,10 +6,13 @@ import base64
 import html
 from collections.abc import Sequence
 
-from refiner.evaluation.plots import NAMES
+from matplotlib.figure import Figure
+
+from refiner.evaluation.plots import NAMES, save
 from webapp import text
 from webapp.compare_handlers import Progress
 from webapp.compare_state import MODELS, Comparison, Row
+from webapp.plots import comparison_figure
 
 TEXT = text.COMPARE
 
@@ -38,14 +41,22 @@ def refusal(message: str) -> str:
     return f'<p role="alert" data-stage="refused">{plain(message)}</p>'
 
 
-def picture(svg: bytes, label: str) -> str:
-    """Return a plot as an image of its own, so that two plots cannot share names inside."""
-    data = base64.b64encode(svg).decode()
-    source = f"data:image/svg+xml;base64,{data}"
-    return f'<div class="wide"><img class="plot" alt="{plain(label)}" src="{source}"></div>'
+def picture(wide: Figure, tall: Figure, label: str) -> str:
+    """Return a plot as an image of its own, so that two plots cannot share names inside.
+
+    Narrow screens show `tall` instead of `wide`.
+    """
+    return (
+        f'<picture><source media="(max-width: 700px)" srcset="{_address(tall)}">'
+        f'<img class="plot" alt="{plain(label)}" src="{_address(wide)}"></picture>'
+    )
 
 
-def outcome(comparison: Comparison, svg: bytes) -> str:
+def _address(figure: Figure) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(save(figure, 'svg')).decode()}"
+
+
+def outcome(comparison: Comparison) -> str:
     """Return the plot, what it shows, and the tables of a comparison."""
     rows = comparison.rows
     facts = TEXT["facts"].format(
@@ -53,7 +64,10 @@ def outcome(comparison: Comparison, svg: bytes) -> str:
     )
     if rows[0].seeds > 1:
         facts += TEXT["bands"]
-    parts = [picture(svg, TEXT["plot"]), f"<p>{plain(facts)} {plain(TEXT['paper_note'])}</p>"]
+    drawn = picture(
+        comparison_figure(comparison), comparison_figure(comparison, tall=True), TEXT["plot"]
+    )
+    parts = [drawn, f"<p>{plain(facts)} {plain(TEXT['paper_note'])}</p>"]
     if comparison.efforts:
         parts.append(_efforts(comparison))
     parts.append(_scores(comparison))
@@ -93,7 +107,4 @@ def _table(heads: Sequence[str], lines: Sequence[Sequence[str]], name: str) -> s
     body = "".join(
         "<tr>" + "".join(f"<td>{plain(cell)}</td>" for cell in line) + "</tr>" for line in lines
     )
-    return (
-        f'<div class="wide"><table class="{name}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    return f'<table class="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

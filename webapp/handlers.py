@@ -16,6 +16,7 @@ from webapp.examples import Example
 from webapp.limits import Limits
 from webapp.models import Models
 from webapp.pictures import ReadImage, read_truth, read_within, uploaded_file, worked_size
+from webapp.regions import differences
 from webapp.state import Answer, ImageState, Picture, Scene, SceneObject, Truth
 
 Publish = Callable[[ImageArray], str]
@@ -176,5 +177,6 @@ def _answer(answer_id: int, pair: MaskPair, timings: Timings) -> Answer:
         base_quality=float(pair.base.quality),
         refined_quality=float(pair.refined.quality),
         iou=iou(pair.base.mask, pair.refined.mask),
+        differences=differences(pair.base.mask, pair.refined.mask),
         timings=timings,
     )

@@ -24,6 +24,7 @@ from webapp.models import Models
 from webapp.payload import canvas_value, file_value
 from webapp.pictures import ReadImage, jpeg, thumbnail
 from webapp.sessions import open_session, session_file
+from webapp.soft import soft_pair
 from webapp.state import ImageState
 from webapp.wiring import EVENT, guarded
 
@@ -69,6 +70,7 @@ def build_image_tab(
     canvas.drop_truth(_respond(studio, handlers.drop_truth), state, [state, canvas], **EVENT)
     canvas.give_mask(_respond(studio, give_mask), state, [state, canvas], **EVENT)
     canvas.open_session(_respond(studio, open_session), state, [state, canvas], **EVENT)
+    canvas.show_soft(_softener(studio), state, canvas, **EVENT)
     canvas.export_file(_exporter(studio), state, [canvas, files], **EVENT)
     connect_heading(heading, studio, state, canvas)
     page.load(on_load, state, [state, canvas], **EVENT)
@@ -86,6 +88,27 @@ def _respond(studio: Studio, handler: Handler) -> Callable[..., Reply]:
     return respond
 
 
+def _softener(studio: Studio) -> Callable[..., dict[str, Any]]:
+    def send(state: ImageState, event: gr.EventData) -> dict[str, Any]:
+        message = read_message(event._data)
+        soft: dict[str, Any] = {}
+
+        def make() -> Outcome:
+            pair = soft_pair(studio, state, message)
+            if pair is not None:
+                soft["answer"] = pair.answer
+                soft["base"] = file_value(_stored("probability.png", pair.base))
+                soft["refined"] = file_value(_stored("probability.png", pair.refined))
+            return Outcome(state)
+
+        outcome = guarded(state, make)
+        value = canvas_value(state, message.seq, message.have, outcome.message)
+        return {**value, "soft": soft}
+
+    send.__annotations__ = {"event": gr.EventData}
+    return send
+
+
 def _exporter(studio: Studio) -> Callable[..., tuple[dict[str, Any], Any]]:
     def send(state: ImageState, event: gr.EventData) -> tuple[dict[str, Any], Any]:
         message = read_message(event._data)
@@ -93,8 +116,8 @@ def _exporter(studio: Studio) -> Callable[..., tuple[dict[str, Any], Any]]:
 
         def make() -> Outcome:
             name, content = _export(studio, state, message.values)
-            path = save_bytes_to_cache(content, name, get_upload_folder())
-            made.append({"seq": message.seq, "name": name, "file": file_value(path)})
+            file = file_value(_stored(name, content))
+            made.append({"seq": message.seq, "name": name, "file": file})
             return Outcome(state)
 
         outcome = guarded(state, make)
@@ -113,7 +136,11 @@ def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, byt
 
 
 def _publish(image: ImageArray) -> str:
-    return str(save_bytes_to_cache(jpeg(image), "picture.jpg", get_upload_folder()))
+    return _stored("picture.jpg", jpeg(image))
+
+
+def _stored(name: str, content: bytes) -> str:
+    return str(save_bytes_to_cache(content, name, get_upload_folder()))
 
 
 def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
@@ -123,9 +150,7 @@ def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
             "label": example.label,
             "exact": example.truth is not None,
             "file": file_value(path),
-            "thumbnail": file_value(
-                save_bytes_to_cache(thumbnail(example.pixels), "thumbnail.jpg", get_upload_folder())
-            ),
+            "thumbnail": file_value(_stored("thumbnail.jpg", thumbnail(example.pixels))),
         }
         for example, path in shown.values()
     ]

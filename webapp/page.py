@@ -13,7 +13,9 @@ from refiner.types import Segmenter
 from webapp import text
 from webapp.ablation import Loader
 from webapp.about_tab import build_about_tab
-from webapp.api import Endpoints, build_api
+from webapp.api import build_api
+from webapp.api_input import Inbox
+from webapp.compare_jobs import Jobs
 from webapp.compare_tab import build_compare_tab
 from webapp.examples import ExampleSource, load
 from webapp.heading import build_heading
@@ -69,14 +71,16 @@ def build_page(
         heading = build_heading(models)
         with gr.Tab(text.IMAGE_TAB):
             state = build_image_tab(page, models, read_image, loaded, limits, heading)
+        studio = None
         if video is not None:
             with gr.Tab(text.VIDEO_TAB):
-                build_video_tab(page, video, limits)
+                studio = build_video_tab(page, video, limits)
+        jobs = Jobs(limits)
         with gr.Tab(text.COMPARE_TAB):
-            build_compare_tab(page, segmenter, loaded, limits, state, results, variants or {})
+            build_compare_tab(page, segmenter, loaded, limits, jobs, state, results, variants or {})
         with gr.Tab(text.ABOUT_TAB):
             build_about_tab(limits)
-        build_api(Endpoints(models, read_image, Path(get_upload_folder()), limits))
+        build_api(models, Inbox(read_image, Path(get_upload_folder()), limits), jobs, studio)
     page.queue(max_size=limits.waiting)
     return page
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from refiner.types import Box, Prompts
 from webapp.curve import curve_value
+from webapp.regions import Differences
 from webapp.state import Answer, Given, ImageState, Picture, SceneObject
 
 
@@ -89,6 +90,15 @@ def _corners(box: Box) -> list[float]:
     return [box.x0, box.y0, box.x1, box.y1]
 
 
+def _differences(found: Differences) -> dict[str, Any]:
+    """`regions` are rows `[x, y, width, height, area]`."""
+    return {
+        "regions": [list(region) for region in found.regions],
+        "smaller": found.smaller,
+        "pixels": found.pixels,
+    }
+
+
 def _answer(answer: Answer) -> dict[str, Any]:
     return {
         "id": answer.id,
@@ -96,5 +106,6 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "refined": dict(answer.refined),
         "quality": [answer.base_quality, answer.refined_quality],
         "iou": answer.iou,
+        "differences": _differences(answer.differences),
         "timings": {**asdict(answer.timings), "total": answer.timings.total},
     }

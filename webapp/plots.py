@@ -5,21 +5,24 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from refiner.evaluation.paper import BY_POINTS, POINTS
-from refiner.evaluation.plots import NAMES, Curve, Panel, draw
+from refiner.evaluation.plots import NAMES, Curve, Panel, arranged, draw
 from webapp import text
 from webapp.compare_state import MODELS, RANDOM, Comparison
 
 REPORTED = {"sam2": "SAM2-L", "sam2refiner": "SAM2Refiner-L"}
 
 
-def comparison_figure(comparison: Comparison) -> Figure:
-    """Draw mIoU and mBIoU over the number of prompts, bands over seeds, the paper's lines thin."""
+def comparison_figure(comparison: Comparison, tall: bool = False) -> Figure:
+    """Draw mIoU and mBIoU over the number of prompts, bands over seeds, the paper's lines thin.
+
+    If `tall`, one is below the other, for narrow screens.
+    """
     counted = text.COMPARE["points" if comparison.plan.policy == RANDOM else "clicks_axis"]
     panels = [
         Panel(title, title, counted, _measured(comparison, metric) + _reported(comparison, column))
         for column, (metric, title) in enumerate((("miou", "mIoU"), ("mbiou", "mBIoU")))
     ]
-    return draw([panels])
+    return draw(arranged(panels, tall))
 
 
 def _measured(comparison: Comparison, metric: str) -> list[Curve]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
 from webapp.prompting import Objects, PromptState, SceneItem
+from webapp.regions import Differences
 
 Rle = Mapping[str, Any]
 
@@ -48,6 +49,7 @@ class Answer:
     base_quality: float
     refined_quality: float
     iou: float
+    differences: Differences
     timings: Timings
 
 

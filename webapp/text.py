@@ -60,6 +60,11 @@ CANVAS = {
     "cutout": "Cut-out",
     "difference": "Difference",
     "swipe": "Swipe",
+    "soft": "Probability",
+    "soft_hint": "How sure each model is that a pixel belongs to the object, from 0 to 1, with its "
+    "mask's contour at 0.5. These are the models' own numbers, not calibrated: 0.8 does not mean "
+    "right four times of five",
+    "soft_failed": "The probabilities did not arrive; check the connection and choose the view again.",
     "opacity": "Opacity",
     "opacity_hint": "Opacity of the masks ([ and ])",
     "zoom_out": "Zoom out",
@@ -68,6 +73,24 @@ CANVAS = {
     "fit_hint": "Show the whole picture (0)",
     "largest": "Largest difference",
     "largest_hint": "Zoom to where the two masks differ most (L)",
+    "loupe": "Where do they differ",
+    "loupe_largest": "Largest",
+    "previous_region": "Previous",
+    "previous_region_hint": "Zoom both panes to the next larger region of disagreement (comma)",
+    "next_region": "Next",
+    "next_region_hint": "Zoom both panes to the next smaller region of disagreement (full stop)",
+    "region_at": "region {number} of {count} · {pixels}",
+    "region_all": "regions: {count}{smaller} · {pixels} in all",
+    "region_smaller": ", smaller: {count}",
+    "region_hint": "Connected pixels that only one of the two masks has, the largest first; smaller "
+    "are those under 4 pixels and those after the 50 largest",
+    "region_none": "nowhere: the two masks are the same",
+    "pixels": "{count} px",
+    "band": "Boundary band",
+    "band_hint": "Darkens all but a band on both sides of each model's contour; its width is in per "
+    "cent of the picture's diagonal. Boundary IoU compares the inner side of the band of 2 %",
+    "band_off": "off",
+    "band_at": "{percent} % · {width} px",
     "help": "Keys",
     "help_hint": "Keys and mouse (?)",
     "close": "Close",
@@ -141,8 +164,7 @@ VIDEO = {
     "clear": "Clear here",
     "clear_hint": "Remove this object's prompts on this frame (Shift+Del)",
     "stage": "The clip's current frame. Click what to track; press ? for keys.",
-    "empty": "Click what you want to track, on any frame. The memory of sam2-lite is not trained yet, "
-    "so what it tracks is poor; its answers to prompts are not.",
+    "empty": "Click what you want to track, on any frame.",
     "too_large": "The clip is larger than {limit} MB; cut it shorter or compress it more.",
     "no_picture": "That is no clip; choose an MP4, MOV, WebM, MKV or AVI file.",
     "at_most": "One clip takes at most {limit} objects; remove one first.",
@@ -203,6 +225,10 @@ CUT = (
 )
 SCALED = "Worked at {}, scaled down from {}; exports have the full size."
 TOO_LONG = "At most {most} frames ({seconds:.1f} s) are tracked at once; choose fewer."
+API_TOO_LONG = (
+    "The clip has {all} frames and at most {most} ({seconds:.1f} s) are tracked at once; choose them "
+    "with start and stop."
+)
 NOTHING_PROMPTED = "There is nothing to track yet; click an object on one of the chosen frames."
 ALL_TRACKED = "All chosen frames are tracked; change a prompt to track again."
 NO_MASKS = "There is no mask yet; click an object or track first."
@@ -218,6 +244,7 @@ SESSION_DIFFERS = (
 )
 BACKBONE = "Backbone"
 API_FAILED = "Something went wrong on the server; try again."
+API_LATE = "It took longer than {seconds} s; ask for fewer prompts or seeds."
 
 KEYS_TITLE = "Keys and mouse"
 KEYS = (
@@ -243,6 +270,7 @@ KEYS = (
     ("[ and ]", "opacity"),
     ("?", "this list"),
 )
+IMAGE_KEYS = (*KEYS, (", and .", "previous and next region of disagreement"))
 VIDEO_KEYS = (
     ("← →, Shift+← →", "a frame, ten frames"),
     ("Home, End", "first and last chosen frame"),
@@ -324,8 +352,14 @@ masks, not how good Meta's SAM 2.1 is. SAM2Refiner is an independent implementat
 - **Overlay** and **Contour**: each model's masks on the picture, a colour an object.
 - **Cut-out**: the object on a checkerboard; holes and fringes show at once.
 - **Difference**: orange where only SAM2 sees the object, blue where only SAM2Refiner does, white
-  where both agree. *Largest difference* zooms to the largest patch of disagreement.
+  where both agree.
 - **Swipe**: one picture, SAM2 left of the divider, SAM2Refiner right of it.
+- **Probability**: how sure each model is of each pixel of the chosen object, white 0, dark blue 1,
+  with the mask's contour at 0.5. These are the models' own numbers, not calibrated.
+
+*Where do they differ*, in the image tab, steps through the regions that only one of the two masks
+has, the largest first, and shows each in both panes. The *boundary band* darkens all but the two
+sides of each mask's contour.
 
 *Agreement* is the intersection over union of the two masks. *Predicted quality* is the intersection
 over union with the truth that SAM2's decoder expects, for SAM2Refiner on its refined features and

@@ -19,7 +19,7 @@ from webapp.actions import Message, Values, apply, read_actions, read_count, rea
 from webapp.examples import ClipSource
 from webapp.limits import Limits
 from webapp.pictures import jpeg, uploaded_file
-from webapp.video_jobs import Clip, ClipJob, Store, Work, Workers
+from webapp.video_jobs import ClipJob, Store, Work, Workers
 from webapp.video_payload import clip_value, progress_value, range_value
 from webapp.video_results import ScoreMask
 from webapp.video_state import (
@@ -95,10 +95,7 @@ def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
         InputError: it was not uploaded, is too large, or is no clip.
     """
     file = uploaded_file(read_text(message.values, "path"), studio.uploads)
-    most = studio.limits.video_megabytes
-    if file.stat().st_size > most * 1_000_000:
-        file.unlink()
-        raise InputError(text.VIDEO["too_large"].format(limit=most))
+    refuse_large(file, studio.limits)
 
     def take(folder: Path) -> Path:
         os.replace(file, folder / "clip")
@@ -107,6 +104,18 @@ def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
         return folder / "clip"
 
     return _open(studio, owner, take, label=text.YOUR_CLIP)
+
+
+def refuse_large(file: Path, limits: Limits) -> None:
+    """Delete an upload that is larger than a clip may be.
+
+    Raises:
+        InputError: it was.
+    """
+    most = limits.video_megabytes
+    if file.stat().st_size > most * 1_000_000:
+        file.unlink()
+        raise InputError(text.VIDEO["too_large"].format(limit=most))
 
 
 def open_example(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:
@@ -125,13 +134,7 @@ def _open(
     label: str,
     example: ClipSource | None = None,
 ) -> Reply:
-    key, folder = studio.store.folder()
-    try:
-        whole = studio.open_clip(take(folder))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    job = _job(studio, key, owner, folder, whole, label, example)
+    job = new_job(studio, owner, take, label, example)
     try:
         first = job.read(0)
         job.frame_bytes = len(jpeg(first, PICTURE_QUALITY))
@@ -144,18 +147,34 @@ def _open(
     return Reply(job, frame=0)
 
 
-def _job(
+def new_job(
     studio: VideoStudio,
-    key: str,
     owner: str,
-    folder: Path,
-    whole: Clip,
+    take: Callable[[Path], Path],
     label: str,
-    example: ClipSource | None,
+    example: ClipSource | None = None,
 ) -> ClipJob:
+    """Open a clip; the store does not hold it yet.
+
+    Args:
+        studio: what to work with.
+        owner: the visitor.
+        take: is given the clip's own folder; returns its file.
+        label: what to call it on the page.
+        example: where it is from, unless it is the visitor's.
+
+    Raises:
+        InputError: it is no clip, or too large.
+    """
+    key, folder = studio.store.folder()
+    try:
+        whole = studio.open_clip(take(folder))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     clip = whole.part(long_side=studio.limits.video_long_side)
     info = clip.info
-    scene = _example_scene(example.prompts) if example else VideoScene()
+    scene = scene_of(example.prompts) if example else VideoScene()
     most = most_frames(info, studio.limits)
     return ClipJob(
         key=key,
@@ -168,12 +187,12 @@ def _job(
         span=range(min(info.frames, most)),
         label=label,
         licence=example.licence if example else "",
-        notes=(*info.notes, *_announced(whole.info, info, most)),
+        notes=(*info.notes, *announced(whole.info, info, most)),
         truth=example.truth if example else None,
     )
 
 
-def _announced(whole: VideoInfo, worked: VideoInfo, most: int) -> list[str]:
+def announced(whole: VideoInfo, worked: VideoInfo, most: int) -> list[str]:
     """Say what of a clip is left out, before any work."""
     said = []
     if worked.frames > most:
@@ -359,7 +378,8 @@ def reply_value(studio: VideoStudio, reply: Reply, message: Message) -> dict[str
     return clip_value(reply.job, message.seq, message.have, reply.message, reply.frame, seconds)
 
 
-def _example_scene(prompts: Sequence[FramePrompts]) -> VideoScene:
+def scene_of(prompts: Sequence[FramePrompts]) -> VideoScene:
+    """Return the scene in which these prompts were given, not answered yet."""
     frames: dict[int, dict[int, Said]] = {}
     for item in prompts:
         frames.setdefault(item.object_id, {})[item.frame] = Said(item.prompts)

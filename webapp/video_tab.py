@@ -57,8 +57,12 @@ class VideoParts:
     examples: Sequence[ClipSource] = ()
 
 
-def build_video_tab(page: gr.Blocks, parts: VideoParts, limits: Limits) -> None:
-    """Add the tab's components to the page being built and connect them."""
+def build_video_tab(page: gr.Blocks, parts: VideoParts, limits: Limits) -> VideoStudio:
+    """Add the tab's components to the page being built and connect them.
+
+    Returns:
+        What its handlers work with.
+    """
     uploads = Path(get_upload_folder())
     studio = VideoStudio(
         tracker=parts.tracker,
@@ -92,6 +96,7 @@ def build_video_tab(page: gr.Blocks, parts: VideoParts, limits: Limits) -> None:
     canvas.open_example(_respond(studio, open_example), None, canvas, **OPEN)
     canvas.export_file(_sender(studio), None, files, **{**EVENT, "concurrency_id": "video-file"})
     page.unload(_forget(studio))
+    return studio
 
 
 FUNCTIONS: Mapping[str, Function] = {

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast, get_args
 
 from refiner.types import BoolArray, ImageArray, InputError, MaskPair, ModelInfo
 from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
@@ -22,7 +22,7 @@ OpenClip = Callable[[Path], Clip]
 """Opens a file as a clip; raises InputError if it is none or over a limit."""
 
 
-EXPORTS = (
+Export = Literal[
     "comparison",
     "overlay-sam2",
     "overlay-sam2refiner",
@@ -32,7 +32,8 @@ EXPORTS = (
     "cutout-sam2refiner-prores",
     "masks",
     "rle",
-)
+]
+EXPORTS: tuple[Export, ...] = get_args(Export)
 """Which files there are."""
 
 

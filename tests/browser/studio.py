@@ -15,7 +15,8 @@ WIDE, HIGH = 400, 300
 class Visitor:
     """Drives one page; keeps what its console said and which hosts it asked."""
 
-    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+    def __init__(self, browser: Browser, url: str, starts: str = "1", **options: Any) -> None:
+        """Open the page; `starts` are the prompts that its first example has."""
         self.context = browser.new_context(
             **{"viewport": {"width": 1280, "height": 900}, **options}
         )
@@ -29,7 +30,7 @@ class Visitor:
         )
         self.page.on("request", lambda sent: self.hosts.add(urlparse(sent.url).hostname))
         self.page.goto(url)
-        self.settle(clicks="1")
+        self.settle(clicks=starts)
 
     def close(self) -> None:
         self.context.close()

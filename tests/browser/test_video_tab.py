@@ -52,8 +52,8 @@ def make_clip(file: Path, frames: int = FRAMES, size: str = f"{WIDE}x{HIGH}") ->
 class Viewer(Visitor):
     """A visitor at the video tab."""
 
-    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
-        super().__init__(browser, url, **options)
+    def __init__(self, browser: Browser, url: str, starts: str = "1", **options: Any) -> None:
+        super().__init__(browser, url, starts, **options)
         self.page.get_by_role("tab", name="Video").click()
         self.tab = self.page.locator("#video-canvas")
         self.tab.locator('[data-do="open"]').wait_for()

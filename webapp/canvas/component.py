@@ -15,7 +15,7 @@ from webapp.limits import Limits
 
 FOLDER = Path(__file__).parent
 SHARED = ("geometry", "masks", "painting", "scene", "panel", "pointer", "keys", "files", "app")
-SCRIPTS = (*SHARED, "picture", "picture_panel", "curve", "given", "main")
+SCRIPTS = (*SHARED, "picture", "picture_panel", "curve", "given", "loupe", "band", "soft", "main")
 
 
 def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.HTML:
@@ -25,8 +25,8 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
     each subclass when it is imported.
 
     Its events, each with a record that must be checked (`webapp.actions`), are `edit_prompts`,
-    `open_file`, `open_example`, `open_truth`, `drop_truth`, `give_mask`, `open_session` and
-    `export_file`.
+    `open_file`, `open_example`, `open_truth`, `drop_truth`, `give_mask`, `open_session`,
+    `show_soft` and `export_file`.
 
     Args:
         value: as of `webapp.payload.canvas_value`; a first one may hold `examples`, too.
@@ -64,7 +64,7 @@ def downloads(**options: Any) -> gr.HTML:
 def _page() -> str:
     labels = {key: html.escape(label, quote=True) for key, label in text.CANVAS.items()}
     keys = "".join(
-        f"<dt>{html.escape(key)}</dt><dd>{html.escape(does)}</dd>" for key, does in text.KEYS
+        f"<dt>{html.escape(key)}</dt><dd>{html.escape(does)}</dd>" for key, does in text.IMAGE_KEYS
     )
     template = Template((FOLDER / "canvas.html").read_text(encoding="utf-8"))
     return template.substitute(labels, keys=keys)

@@ -61,7 +61,6 @@ async function sendFile(app, event, file) {
 }
 
 function listenGiven(app) {
-  app.paintUnder = (ctx, pane) => paintGiven(app, ctx, pane);
   for (const [event, name] of [["give_mask", ".given-file"], ["open_session", ".session-file"]]) {
     const chooser = app.root.querySelector(name);
     COMMANDS[event] = () => chooser.click();

@@ -2,14 +2,25 @@
 
 function start() {
   const app = makeApp(element.querySelector(".studio"));
+  listenLoupe(app);
+  listenBand(app);
+  listenSoft(app);
   startApp(app, () => {
+    showSoft(app);
     showPanel(app);
     showCurve(app);
+    showLoupe(app);
+    showBand(app);
     showGiven(app);
     showTitles(app);
   });
   listenCurve(app);
   listenGiven(app);
+  app.paintUnder = (ctx, pane) => {
+    paintBand(app, ctx, pane);
+    paintGiven(app, ctx, pane);
+    paintRegion(app, ctx, pane);
+  };
   const take = () => receive(app, JSON.parse(JSON.stringify(props.value)));
   watch("value", () => {
     app.loaded = true;

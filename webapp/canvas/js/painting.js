@@ -148,15 +148,16 @@ function unionOf(app, pane, model, name) {
   return ctx;
 }
 
-function paintCutout(ctx, app, pane, model) {
+function paintCutout(ctx, app, pane) {
   checkerboard(ctx, pane);
-  const cut = unionOf(app, pane, model, "cut");
+  const cut = unionOf(app, pane, pane.model, "cut");
   cut.globalCompositeOperation = "source-in";
   cut.drawImage(pictureSheet(app, pane), 0, 0);
   ctx.drawImage(cut.canvas, 0, 0);
 }
 
 function paintDifference(ctx, app, pane) {
+  ctx.drawImage(pictureSheet(app, pane), 0, 0);
   ctx.save();
   aim(ctx, app, pane);
   ctx.fillStyle = "rgba(0, 0, 0, 0.45)";
@@ -179,6 +180,7 @@ function paintDifference(ctx, app, pane) {
 }
 
 function paintSwipe(ctx, app, pane) {
+  ctx.drawImage(pictureSheet(app, pane), 0, 0);
   const split = Math.round(app.split * ctx.canvas.width);
   const halves = [["base", 0, split], ["refined", split, ctx.canvas.width - split]];
   for (const [model, left, wide] of halves) {
@@ -189,6 +191,10 @@ function paintSwipe(ctx, app, pane) {
     paintModel(ctx, app, pane, model, "overlay");
     ctx.restore();
   }
+}
+
+function paintDivider(ctx, app, pane) {
+  const split = Math.round(app.split * ctx.canvas.width);
   ctx.fillStyle = MODEL_COLORS.base;
   ctx.fillRect(split - 3 * pane.ratio, 0, 2 * pane.ratio, ctx.canvas.height);
   ctx.fillStyle = MODEL_COLORS.refined;
@@ -274,17 +280,18 @@ function backingKey(app, pane) {
   return [viewKey(app, pane), app.mode, app.opacity, app.split, app.selected, ...answers].join();
 }
 
+// Views that are more than masks on the picture.
+const PAINTERS = { cutout: paintCutout, difference: paintDifference, swipe: paintSwipe };
+
 // All but the prompts; painted again only when something of it changes.
 function paintBacking(app, pane) {
   const key = backingKey(app, pane);
   if (pane.backingKey === key) return;
   pane.backingKey = key;
   const ctx = scratch(pane, "backing");
-  if (app.mode === "cutout") return paintCutout(ctx, app, pane, pane.model);
+  if (PAINTERS[app.mode]) return PAINTERS[app.mode](ctx, app, pane);
   ctx.drawImage(pictureSheet(app, pane), 0, 0);
-  if (app.mode === "difference") paintDifference(ctx, app, pane);
-  else if (app.mode === "swipe") paintSwipe(ctx, app, pane);
-  else paintModel(ctx, app, pane, pane.model, app.mode);
+  paintModel(ctx, app, pane, pane.model, app.mode);
 }
 
 function paintPane(app, pane) {
@@ -295,5 +302,6 @@ function paintPane(app, pane) {
   paintBacking(app, pane);
   ctx.drawImage(pane.sheets.backing, 0, 0);
   if (app.paintUnder) app.paintUnder(ctx, pane);
+  if (app.mode === "swipe") paintDivider(ctx, app, pane);
   paintPrompts(ctx, app, pane);
 }

@@ -26,6 +26,7 @@ function openPicture(app, picture) {
   app.picture = picture;
   app.answers.clear();
   app.layers.clear();
+  app.maps.clear();
   app.pending = [];
   app.unsent = [];
   app.held = [];
@@ -44,6 +45,7 @@ function openPicture(app, picture) {
 
 function receive(app, value) {
   if (!value) return;
+  takeMaps(app, value.soft);
   if (value.seq === null) value.seq = app.answered;
   if (value.seq < app.answered) return;
   const other = value.picture && (!app.picture || app.picture.key !== value.picture.key);

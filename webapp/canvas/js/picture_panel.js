@@ -54,7 +54,7 @@ function showStatus(app) {
   if (app.opening || !app.loaded) text = app.labels.opening;
   else if (!app.picture) text = app.labels.open_hint;
   else if (app.held.length) text = app.labels.held.replace("{count}", app.held.length);
-  else if (busy) text = app.labels.busy;
+  else if (busy || mapsComing(app)) text = app.labels.busy;
   else if (app.tool === "box") text = app.labels.box_status;
   else if (!prompted) text = app.labels.empty;
   const line = app.root.querySelector(".status");
@@ -70,7 +70,6 @@ function enable(app) {
   find("redo").disabled = !app.server.can_redo || waiting;
   find("clear").disabled = !item || !(item.clicks.length || item.box || item.given);
   find("reset").disabled = !app.picture;
-  find("largest").disabled = !item || item.answer === null;
   for (const button of app.root.querySelectorAll("[data-export]")) {
     const all = ["json", "overlay", "session"].includes(button.dataset.export);
     button.disabled = all ? !app.shown.objects.some((one) => one.answer !== null)

@@ -53,8 +53,8 @@ async function follow(app) {
   const clip = app.clip;
   if (app.following === clip) return;
   app.following = clip;
-  let active = true;
-  while (active && app.clip === clip && app.root.isConnected) {
+  let more = true;
+  while ((more || isBusy(app)) && app.clip === clip && app.root.isConnected) {
     let reply = null;
     try {
       reply = await app.calls.follow({ clip: clip.key, version: app.version });
@@ -70,8 +70,8 @@ async function follow(app) {
       break;
     }
     takeProgress(app, reply);
-    active = reply.more || isBusy(app);
-    if (!reply.more) await sleep(EVERY);
+    more = reply.more;
+    if (!more && isBusy(app)) await sleep(EVERY);
   }
   if (app.following === clip) app.following = null;
   app.redraw();

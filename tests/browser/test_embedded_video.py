@@ -1,0 +1,107 @@
+"""End to end: the served app tracks a short clip with the embedded weights and exports it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio.media import get_image
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from refiner.exports import OBJECT_COLORS, decode_rle
+from tests.browser.real import running_app
+from tests.browser.test_video_tab import Viewer, probed
+
+pytestmark = pytest.mark.browser
+
+WIDE, HIGH, FRAMES = 320, 240, 5
+WAIT = 240_000
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A window that moves over a photo, with a sound."""
+    file = tmp_path_factory.mktemp("clips") / "cheetah.mp4"
+    seconds = str(FRAMES / 10)
+    subprocess.run(
+        [
+            "ffmpeg", "-loglevel", "error", "-loop", "1", "-framerate", "10",
+            "-i", str(get_image("cheetah.jpg")),
+            "-f", "lavfi", "-i", "sine=frequency=440", "-t", seconds,
+            "-vf", f"crop={WIDE}:{HIGH}:80+8*n:40", "-c:v", "libx264", "-crf", "12",
+            "-pix_fmt", "yuv420p", "-c:a", "aac", str(file),
+        ],
+        check=True,
+    )  # fmt: skip
+    return file
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with running_app() as url:
+        yield url
+
+
+def painted(viewer: Viewer, model: str) -> np.ndarray:
+    """The pane as it is painted, at the clip's size, uint8 (height, width, 3)."""
+    viewer.page.wait_for_timeout(300)
+    box = viewer.canvas(model).bounding_box()
+    assert box is not None
+    shot = viewer.canvas(model).evaluate("canvas => canvas.toDataURL('image/png')")
+    with Image.open(io.BytesIO(base64.b64decode(shot.split(",")[1]))) as image:
+        pane = np.asarray(image.convert("RGB"))
+    scale = min(pane.shape[1] / WIDE, pane.shape[0] / HIGH)
+    rows = pane.shape[0] / 2 + (np.arange(HIGH) + 0.5 - HIGH / 2) * scale
+    columns = pane.shape[1] / 2 + (np.arange(WIDE) + 0.5 - WIDE / 2) * scale
+    return pane[rows.astype(int)][:, columns.astype(int)]
+
+
+def away_from_the_rim(mask: np.ndarray) -> np.ndarray:
+    """Where all pixels within two are on the same side."""
+    shifted = [np.roll(mask, (y, x), (0, 1)) for y in (-2, 0, 2) for x in (-2, 0, 2)]
+    return np.all(np.stack(shifted) == mask, axis=0)
+
+
+def test_a_tracked_clip_is_exported_as_it_is_shown(
+    browser: Browser, url: str, clip: Path, tmp_path: Path
+) -> None:
+    viewer = Viewer(browser, url, "2")
+    viewer.context.set_default_timeout(WAIT)
+    viewer.open(clip)
+    expect(viewer.tab.locator(".estimate")).to_contain_text("for 5 frames")
+    viewer.drag((40, 20), (300, 235))
+    viewer.quiet()
+    viewer.do("track")
+    expect(viewer.tab.locator('[data-do="track"]')).to_have_text("All tracked", timeout=WAIT)
+    viewer.tab.locator(".opacity input").fill("100")
+    document = json.loads(viewer.save("rle", tmp_path).read_text())
+    archive = zipfile.ZipFile(viewer.save("masks", tmp_path))
+    for frame in (0, 3):
+        viewer.go(frame)
+        (item,) = document["frames"][frame]["objects"]
+        for model, half in (("sam2", "base"), ("sam2refiner", "refined")):
+            name = f"{model}/clip/{frame:05}.png"
+            with Image.open(io.BytesIO(archive.read(name))) as picture:
+                mask = np.asarray(picture) == 1
+            assert frame or 0.05 < mask.mean() < 0.9
+            assert np.array_equal(decode_rle(item[half]["segmentation"]), mask)
+            shown = np.abs(painted(viewer, half).astype(int) - OBJECT_COLORS[0]).max(axis=2) < 3
+            sure = away_from_the_rim(mask)
+            assert np.array_equal(shown[sure], mask[sure])
+    archive.close()
+    streams = probed(viewer.save("comparison", tmp_path))
+    assert (streams["video"]["width"], streams["video"]["height"]) == (2 * WIDE, HIGH)
+    assert int(streams["video"]["nb_read_frames"]) == FRAMES
+    assert Fraction(streams["video"]["avg_frame_rate"]) == 10
+    assert "audio" in streams
+    viewer.close()
+    assert viewer.errors == []
