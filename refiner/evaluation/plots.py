@@ -15,7 +15,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-NAMES = {"sam2": "SAM2", "sam2refiner": "SAM2Refiner", "hq-sam2": "HQ-SAM2"}
+NAMES = {"given": "mask given", "sam2": "SAM2", "sam2refiner": "SAM2Refiner", "hq-sam2": "HQ-SAM2"}
 _COLOURS = {"sam2": "#E69F00", "sam2refiner": "#0072B2", "hq-sam2": "#009E73"}
 _MARKERS = {"sam2": "o", "sam2refiner": "s", "hq-sam2": "^"}
 _lock = threading.Lock()

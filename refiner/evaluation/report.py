@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from refiner.evaluation.paper import PAPER
 from refiner.evaluation.plots import NAMES, Curve, Panel, arranged, draw, save
+from refiner.evaluation.prompts import DEGRADED
 from refiner.evaluation.report_video import render_videos
 from refiner.types import InputError
 
@@ -210,8 +211,8 @@ def _section(results: Results) -> str:
     part = f"split {name}" if (name := config.get("split")) else config.get("dataset", "all splits")
     parts = [f"### {results.name}: {backbone}, {part}, {config.get('rows')} label maps"]
     prompts = [spec for spec in results.values(1) if spec == "box" or spec.startswith("points:")]
+    groups = _groups(results)
     if prompts:
-        groups = [group for group in _GROUPS if group in results.values(0)]
         parts += [
             "mIoU / mBIoU by prompts, the best in bold:",
             _table(results, groups, prompts),
@@ -221,6 +222,12 @@ def _section(results: Results) -> str:
         some = [spec for spec in prompts if spec in _PER_SOURCE]
         if some and len(sources) > 1:
             parts += ["mIoU / mBIoU by source:", _table(results, sources, some)]
+    degraded = [spec for spec in results.values(1) if spec in DEGRADED]
+    if degraded:
+        parts += [
+            "mIoU / mBIoU of true masks that were degraded, and of what each model makes of them:",
+            _table(results, groups, degraded),
+        ]
     if "noc" in results.values(1):
         parts += ["Simulated clicks, at most 20 an object:", _click_table(results)]
     if config.get("command"):
@@ -228,11 +235,18 @@ def _section(results: Results) -> str:
     return "\n\n".join(parts)
 
 
+def _groups(results: Results) -> list[str]:
+    """List the groups of sources; without the last, everything, where it is one group alone."""
+    groups = [group for group in _GROUPS if group in results.values(0)]
+    sizes = {key[0]: row["n"] for key, row in results.rows.items()}
+    return groups[:-1] if len(groups) > 1 and sizes[groups[0]] == sizes[groups[-1]] else groups
+
+
 def _table(results: Results, sources: Sequence[str], specs: Sequence[str]) -> str:
     lines = ["| pictures | n | model | " + " | ".join(map(_label, specs)) + " |"]
     lines.append("|---" * (len(specs) + 3) + "|")
-    models = results.values(2)
     for source in sources:
+        models = [m for m in results.values(2) if (source, specs[0], m) in results.rows]
         for model in models:
             rows = [results.rows[source, spec, model] for spec in specs]
             cells = [

@@ -74,6 +74,7 @@ def _section(name: str, config: dict[str, Any], rows: Rows) -> str:
     sources, specs, models = (list(dict.fromkeys(key[axis] for key in rows)) for axis in range(3))
     part = f"split {split}" if (split := config.get("split")) else config.get("dataset", "")
     title = f"### {name}: videos" + (f", {part}" if part else "")
+    title += ", quarters of half size" if config.get("fast") else ""
     lines = ["| videos | n | model | " + " | ".join(specs) + " |"]
     lines.append("|---" * (len(specs) + 3) + "|")
     for source in sources:

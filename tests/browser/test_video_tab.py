@@ -185,7 +185,7 @@ def test_two_objects_on_two_frames_are_tracked_cancelled_resumed_corrected_and_e
     assert opened.masked(60 + 4 * 15, 80)
     assert opened.masked(160 + 4 * 5, 180, "refined")
     opened.prompt(160 + 4 * 5, 180, 1, button="right")
-    assert not opened.masked(180 + 5, 180)
+    assert not opened.masked(180 + 7, 180, "refined")
     expect(opened.tab.locator('[data-do="track"]')).to_have_text("Track again from frame 15")
     expect(opened.tab.locator(".lane i.stale")).to_have_count(1)
     opened.track()
@@ -216,6 +216,8 @@ def test_two_objects_on_two_frames_are_tracked_cancelled_resumed_corrected_and_e
         ("overlay-sam2", WIDE),
         ("overlay-sam2refiner", WIDE),
         ("cutout-sam2-webm", WIDE),
+        ("cutout-sam2refiner-webm", WIDE),
+        ("cutout-sam2-prores", WIDE),
         ("cutout-sam2refiner-prores", WIDE),
     ],
 )

@@ -134,7 +134,12 @@ def test_senseless_events_get_an_answer(stranger: Stranger, data: Any) -> None:
 
 def test_only_the_endpoints_meant_for_them_are_offered_to_api_clients(server: Server) -> None:
     with urlopen(server.url + "/gradio_api/info") as reply:
-        assert set(json.load(reply)["named_endpoints"]) == {"/compare_image", "/refine_mask"}
+        assert set(json.load(reply)["named_endpoints"]) == {
+            "/compare_image",
+            "/prompt_curve",
+            "/refine_mask",
+            "/track_video",
+        }
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", __file__, str(Path("app.py").resolve())])

@@ -7,7 +7,11 @@ from refiner.types import InputError
 
 
 def row(source, prompts, model, miou, mbiou, **more):
-    size = {"n": 5, "objects": 8, "seeds": 3 if "points" in prompts else 1}
+    size = {
+        "n": 7 if source == "all" else 5,
+        "objects": 8,
+        "seeds": 3 if "points" in prompts else 1,
+    }
     scores = {"miou": miou, "mbiou": mbiou, "mbiou_strict": mbiou / 2}
     deviation = {"miou_sd": 0.01, "mbiou_sd": 0.02} if "points" in prompts else {}
     names = {"model": model, "prompts": prompts, "source": source}
@@ -15,7 +19,8 @@ def row(source, prompts, model, miou, mbiou, **more):
 
 
 def noc_row(source, model, noc85, noc90, nof90):
-    names = {"model": model, "prompts": "noc", "source": source, "n": 5, "objects": 8}
+    size = {"n": 7 if source == "all" else 5, "objects": 8}
+    names = {"model": model, "prompts": "noc", "source": source} | size
     return names | {"noc85": noc85, "noc90": noc90, "nof90": nof90, "iou_per_click": [0.9] * 20}
 
 
@@ -57,8 +62,29 @@ def test_the_tables_show_every_prompt_by_group_with_the_better_model_in_bold(res
     line = "| objects | 5 | SAM2Refiner | **90.0** / **80.0** | **60.0** / **50.0** | **85.0** / **75.0** |"
     assert line in text
     assert "| objects | 5 | SAM2 | 80.0 / 60.0 | 40.0 / 20.0 | 70.0 / 50.0 |" in text
-    assert text.index("| objects | 5") < text.index("| everything | 5")
+    assert text.index("| objects | 5") < text.index("| everything | 7")
     assert "encode" not in text
+
+
+def test_everything_is_left_out_where_it_is_one_group_alone(results, document):
+    document["rows"] = [one | {"n": 5} for one in document["rows"] if one["prompts"] != "noc"]
+    (results / "lite.json").write_text(json.dumps(document))
+    text = render(results)
+    assert "| objects | 5" in text
+    assert "| everything |" not in text
+
+
+def test_degraded_masks_stand_beside_what_the_models_make_of_them(results, document):
+    document["rows"] += [
+        row("objects", "dilated", model, score, score - 0.1)
+        for model, score in (("given", 0.7), ("sam2", 0.6), ("sam2refiner", 0.8))
+    ]
+    (results / "lite.json").write_text(json.dumps(document))
+    text = render(results)
+    assert "| pictures | n | model | dilated |" in text
+    assert "| objects | 5 | mask given | 70.0 / 60.0 |" in text
+    assert "| objects | 5 | SAM2Refiner | **80.0** / **70.0** |" in text
+    assert "mask given | 70.0 / 60.0 | " not in text
 
 
 def test_sources_are_shown_for_box_and_ten_points_only(results):
@@ -144,7 +170,7 @@ def test_the_terminal_table_has_a_line_a_row(document):
     lines = text_table(document).splitlines()
     assert len(lines) == 1 + len(document["rows"])
     assert lines[0].split() == ["source", "prompts", "model", "n", "mIoU", "mBIoU", "strict"]
-    assert lines[1].split() == ["all", "box", "sam2", "5", "80.0", "60.0", "30.0"]
+    assert lines[1].split() == ["all", "box", "sam2", "7", "80.0", "60.0", "30.0"]
     assert lines[7].endswith("NoC@85 4.25, NoC@90 6.50, 3 of 8 objects fail")
 
 
