@@ -62,14 +62,17 @@ def read_actions(message: Message, limits: Limits) -> list[Values]:
     return actions
 
 
-def apply(state: StateT, action: Values, limits: Limits) -> StateT:
-    """Return the state after one action.
+def apply(
+    state: StateT, action: Values, limits: Limits, more: Mapping[str, Apply] | None = None
+) -> StateT:
+    """Return the state after one action, of those here or of `more`.
 
     Raises:
         InputError: the action is unknown, malformed, outside the picture or over a limit.
     """
     kind = action.get("type")
-    change = ACTIONS.get(kind) if isinstance(kind, str) else None
+    known = {**ACTIONS, **(more or {})}
+    change = known.get(kind) if isinstance(kind, str) else None
     if change is None:
         raise InputError("The page asked for something unknown; reload it and try again.")
     changed: StateT = change(state, action, limits)
@@ -100,26 +103,31 @@ def read_count(values: Values, name: str) -> int:
     return int(value)
 
 
+def read_point(state: PromptState[Any], x: Any, y: Any) -> tuple[float, float]:
+    """Return a point that was sent, in pixels of the picture.
+
+    Raises:
+        InputError: it is no point, or lies outside the picture.
+    """
+    height, width = state.size_hw
+    return _coordinate(x, width, "x"), _coordinate(y, height, "y")
+
+
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < MAX_COUNT
 
 
 def _coordinate(value: Any, most: int, axis: str) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if type(value) not in (int, float) or (type(value) is float and not math.isfinite(value)):
         raise InputError(f"The {axis} of the point is no finite number; click again.")
     if not 0 <= value <= most:
         raise InputError(f"That point lies outside the picture ({axis} from 0 to {most}).")
     return float(value)
 
 
-def _point(state: PromptState[Any], x: Any, y: Any) -> tuple[float, float]:
-    height, width = state.size_hw
-    return _coordinate(x, width, "x"), _coordinate(y, height, "y")
-
-
 def _click(state: StateT, values: Values, limits: Limits) -> StateT:
     object_id = read_count(values, "object")
-    x, y = _point(state, values.get("x"), values.get("y"))
+    x, y = read_point(state, values.get("x"), values.get("y"))
     if len(state.prompts_of(object_id).clicks) >= limits.clicks:
         raise InputError(f"One object takes at most {limits.clicks} clicks; delete some first.")
     if not isinstance(values.get("positive"), bool):
@@ -128,7 +136,7 @@ def _click(state: StateT, values: Values, limits: Limits) -> StateT:
 
 
 def _move(state: StateT, values: Values, limits: Limits) -> StateT:
-    x, y = _point(state, values.get("x"), values.get("y"))
+    x, y = read_point(state, values.get("x"), values.get("y"))
     return state.move_click(read_count(values, "object"), read_count(values, "index"), x, y)
 
 
@@ -140,8 +148,8 @@ def _box(state: StateT, values: Values, limits: Limits) -> StateT:
     corners = values.get("box")
     if not isinstance(corners, list) or len(corners) != 4:
         raise InputError("A box has four numbers; draw it again.")
-    x0, y0 = _point(state, corners[0], corners[1])
-    x1, y1 = _point(state, corners[2], corners[3])
+    x0, y0 = read_point(state, corners[0], corners[1])
+    x1, y1 = read_point(state, corners[2], corners[3])
     return state.set_box(read_count(values, "object"), Box(x0, y0, x1, y1))
 
 

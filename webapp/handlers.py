@@ -11,13 +11,14 @@ from refiner.exports import encode_rle, iou
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp import text
 from webapp.actions import Message, apply, read_actions, read_text
+from webapp.brush import BRUSH_ACTIONS
 from webapp.curve import scored, unanswered
 from webapp.examples import Example
 from webapp.limits import Limits
 from webapp.models import Models
 from webapp.pictures import ReadImage, read_truth, read_within, uploaded_file, worked_size
 from webapp.regions import differences
-from webapp.state import Answer, ImageState, Picture, Scene, SceneObject, Truth
+from webapp.state import Answer, ImageState, Picture, Scene, SceneObject
 
 Publish = Callable[[ImageArray], str]
 """Stores a picture where browsers can fetch it and returns its path."""
@@ -61,7 +62,7 @@ def edit(studio: Studio, state: ImageState, message: Message) -> Outcome:
     refused = ""
     for action in actions:
         try:
-            state = apply(state, action, studio.limits)
+            state = apply(state, action, studio.limits, BRUSH_ACTIONS)
         except InputError as error:
             refused = str(error)
     return Outcome(answered(studio, state), refused)
@@ -102,8 +103,10 @@ def open_example(studio: Studio, state: ImageState, example: Example, path: str)
         licence=example.licence,
     )
     scene = Scene((SceneObject(1, 0, example.prompts),))
-    truth = None if example.truth is None else Truth(example.truth, text.EXAMPLE_TRUTH)
-    return Outcome(answered(studio, state.open(picture, scene, truth)))
+    state = state.open(picture, scene)
+    if example.truth is not None:
+        state = replace(state.with_truth(example.truth, text.EXAMPLE_TRUTH), truths_past=())
+    return Outcome(answered(studio, state))
 
 
 def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
@@ -117,12 +120,12 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
         return Outcome(state)
     file = uploaded_file(read_text(message.values, "path"), studio.uploads)
     mask = read_truth(file, picture, studio.limits)
-    return Outcome(answered(studio, replace(state, truth=Truth(mask, text.UPLOADED_TRUTH))))
+    return Outcome(answered(studio, state.with_truth(mask, text.UPLOADED_TRUTH)))
 
 
 def drop_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
     """Forget the ground truth."""
-    return Outcome(replace(state, truth=None))
+    return Outcome(state.with_truth(None))
 
 
 def choose_backbone(studio: Studio, state: ImageState, name: str) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,9 @@ def _publish(image: ImageArray) -> str:
 
 
 def _stored(name: str, content: bytes) -> str:
-    return str(save_bytes_to_cache(content, name, get_upload_folder()))
+    """Store a file in a folder of its own: one that is being sent must not be written again."""
+    folder = Path(get_upload_folder()) / secrets.token_hex(8)
+    return str(save_bytes_to_cache(content, name, str(folder)))
 
 
 def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:

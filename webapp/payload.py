@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
+from refiner.exports import encode_rle
 from refiner.types import Box, Prompts
 from webapp.curve import curve_value
 from webapp.regions import Differences
@@ -40,7 +41,9 @@ def canvas_value(
         "can_undo": bool(state.past),
         "can_redo": bool(state.future),
         "answers": [_answer(answer) for answer in answers],
-        "truth": curve_value(state),
+        "truth": _truth(state, have),
+        "can_undo_truth": bool(state.truths_past),
+        "can_redo_truth": bool(state.truths_future),
         "message": message,
     }
 
@@ -71,6 +74,14 @@ def _object(item: SceneObject, have: Set[int]) -> dict[str, Any]:
         "given": item.given and _given(item.given, have),
         **prompts_value(item.prompts),
     }
+
+
+def _truth(state: ImageState, have: Set[int]) -> dict[str, Any] | None:
+    truth, value = state.truth, curve_value(state)
+    if truth is None or value is None:
+        return None
+    known = {**value, "id": truth.id}
+    return known if truth.id in have else {**known, "rle": encode_rle(truth.mask)}
 
 
 def _given(given: Given, have: Set[int]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from refiner.exports import decode_rle, encode_rle
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
-from webapp.prompting import Objects, PromptState, SceneItem
+from webapp.prompting import HISTORY, Objects, PromptState, SceneItem
 from webapp.regions import Differences
 
 Rle = Mapping[str, Any]
@@ -68,19 +69,21 @@ class Truth:
     """The ground truth of a picture.
 
     Attributes:
-        mask: bool (height, width), of the picture's size as worked on.
+        mask: bool (height, width), of the picture's size as worked on; not empty.
         label: where it comes from, in words.
+        id: tells it apart; none of an answer's.
         scores: what was measured against it, by the answer's id.
     """
 
     mask: BoolArray
     label: str
+    id: int = 0
     scores: Mapping[int, Scores] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """A mask prompt as the browser is told of it; its `id` is none of an answer's."""
+    """A mask prompt, or a truth of the history, in short; its `id` is none of an answer's."""
 
     id: int
     label: str
@@ -120,12 +123,17 @@ class Scene(Objects[SceneObject]):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ImageState(PromptState[Scene]):
-    """A picture, its scene, and the scenes before and after it for undo and redo."""
+    """A picture, its scene and its truth, and those before and after for undo and redo.
+
+    The truths have a history of their own, which is walked while they are brushed.
+    """
 
     scene: Scene = field(default_factory=Scene)
     picture: Picture | None = None
     answers_made: int = 0
     truth: Truth | None = None
+    truths_past: tuple[Given | None, ...] = ()
+    truths_future: tuple[Given | None, ...] = ()
     backbone: str = ""
 
     @property
@@ -146,16 +154,42 @@ class ImageState(PromptState[Scene]):
         """Height and width as worked on."""
         return self.opened.size_hw
 
-    def open(
-        self, picture: Picture, scene: Scene | None = None, truth: Truth | None = None
-    ) -> ImageState:
+    def open(self, picture: Picture, scene: Scene | None = None) -> ImageState:
         """Return a state that shows `picture` and has no history."""
         return ImageState(
             picture=picture,
             scene=scene or Scene(),
             answers_made=self.answers_made,
-            truth=truth,
             backbone=self.backbone,
+        )
+
+    def with_truth(self, mask: BoolArray | None, label: str = "") -> ImageState:
+        """Take a mask as the ground truth, as a step of its history; an empty one is none."""
+        made = self.answers_made + 1
+        truth = None if mask is None or not mask.any() else Truth(mask, label, made)
+        past = (*self.truths_past, _shortened(self.truth))[-HISTORY:]
+        return replace(self, truth=truth, truths_past=past, truths_future=(), answers_made=made)
+
+    def undo_truth(self) -> ImageState:
+        """Return to the truth, or none, before the last change; without one, stay."""
+        if not self.truths_past:
+            return self
+        return replace(
+            self,
+            truth=_restored(self.truths_past[-1]),
+            truths_past=self.truths_past[:-1],
+            truths_future=(_shortened(self.truth), *self.truths_future),
+        )
+
+    def redo_truth(self) -> ImageState:
+        """Repeat the change of the truth undone last; without one, stay."""
+        if not self.truths_future:
+            return self
+        return replace(
+            self,
+            truth=_restored(self.truths_future[0]),
+            truths_past=(*self.truths_past, _shortened(self.truth)),
+            truths_future=self.truths_future[1:],
         )
 
     def with_backbone(self, name: str) -> ImageState:
@@ -210,3 +244,11 @@ class ImageState(PromptState[Scene]):
         made = max([self.answers_made, *(answer.id for answer in answers.values())])
         past = tuple(map(fill, self.past))
         return replace(self, scene=fill(self.scene), past=past, answers_made=made)
+
+
+def _shortened(truth: Truth | None) -> Given | None:
+    return Given(truth.id, truth.label, encode_rle(truth.mask)) if truth else None
+
+
+def _restored(given: Given | None) -> Truth | None:
+    return Truth(decode_rle(given.rle), given.label, given.id) if given else None

@@ -15,6 +15,11 @@ YOUR_PICTURE = "Your picture"
 YOUR_CLIP = "Your clip"
 EXAMPLE_TRUTH = "The example's exact mask."
 UPLOADED_TRUTH = "The mask you uploaded."
+BRUSHED_TRUTH = "The mask you brushed."
+TOUCHED_TRUTH = {
+    EXAMPLE_TRUTH: "The example's mask as you touched it up.",
+    UPLOADED_TRUTH: "The mask you uploaded, as you touched it up.",
+}
 FAILED = (
     "Something went wrong on the server; your picture and prompts are kept. Try again, or undo "
     "the last step."
@@ -147,8 +152,21 @@ CANVAS = {
     "open_truth": "Upload mask…",
     "open_truth_hint": "Upload the true mask of this picture: the object white on black",
     "drop_truth": "Forget it",
+    "brush_truth": "Brush it by hand",
+    "brush_truth_hint": "Paint the true mask of this picture, or touch up the one there is; both "
+    "models are then measured against what you painted",
+    "brush_bar": "Brush for the true mask",
+    "brush_paint": "Paint",
+    "brush_erase": "Erase",
+    "brush_erase_hint": "Erase (X); the right mouse button and Shift erase, too",
+    "brush_size": "Size",
+    "brush_size_hint": "Width of the brush in pixels of the picture ([ and ])",
+    "brush_pixels": "{size} px",
+    "brush_done": "Done",
+    "brush_done_hint": "End brushing (Esc); what you painted stays",
+    "brush_status": "Drag to paint the true mask (striped); undo takes strokes back.",
     "truth_need": "To draw each model's scores click by click, this needs the true mask: upload one "
-    "of this picture's size{examples}.",
+    "of this picture's size, or brush it by hand{examples}.",
     "truth_examples": ", or open an example that has one ({names})",
     "truth_click": "{truth} Click the object to start the curve.",
     "truth_is": "{truth} Scores of {object} against it:",
@@ -270,7 +288,12 @@ KEYS = (
     ("[ and ]", "opacity"),
     ("?", "this list"),
 )
-IMAGE_KEYS = (*KEYS, (", and .", "previous and next region of disagreement"))
+IMAGE_KEYS = (
+    *KEYS,
+    (", and .", "previous and next region of disagreement"),
+    ("M", "brush the true mask, or end it"),
+    ("X, [ and ]", "while brushing: erase or paint, size of the brush"),
+)
 VIDEO_KEYS = (
     ("← →, Shift+← →", "a frame, ten frames"),
     ("Home, End", "first and last chosen frame"),
@@ -372,7 +395,9 @@ from the first prompted frame and back to the start. The line under the timeline
 of the two models on each frame; a dip is worth a look. Clicks on a tracked frame correct its masks;
 masks after it are then stale (hatched) until tracked again, masks before it are kept. The predicted
 time is measured on this machine, and grows with the number of objects. Exports have the chosen
-frames at the clip's own rate, size and sound.
+frames at the clip's own rate, size and sound. It always uses the model the page started with, and
+cuts SAM2Refiner's four quarters at half their size, which is faster and costs next to nothing there;
+`python -m refiner track` takes the full quarters.
 
 ### What is kept
 

@@ -15,7 +15,18 @@ from webapp.limits import Limits
 
 FOLDER = Path(__file__).parent
 SHARED = ("geometry", "masks", "painting", "scene", "panel", "pointer", "keys", "files", "app")
-SCRIPTS = (*SHARED, "picture", "picture_panel", "curve", "given", "loupe", "band", "soft", "main")
+SCRIPTS = (
+    *SHARED,
+    "picture",
+    "picture_panel",
+    "curve",
+    "given",
+    "loupe",
+    "band",
+    "soft",
+    "brush",
+    "main",
+)
 
 
 def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.HTML:

@@ -1,11 +1,13 @@
 // A mask of another tool as a prompt (upload, outline, removal), and session files.
 
-// A given mask is kept like an answer whose two masks are the same, so that it is drawn like one.
+// A given mask, and so the truth, is kept like an answer whose two masks are the same, so that it is drawn like one.
 function keepGiven(app) {
   for (const item of app.server.objects) {
     const given = item.given;
     if (given && given.rle) app.answers.set(given.id, { id: given.id, base: given.rle, refined: given.rle });
   }
+  const { truth } = app.server;
+  if (truth && truth.rle) app.answers.set(truth.id, { id: truth.id, base: truth.rle, refined: truth.rle });
 }
 
 function outlineSheet(app, pane, items) {

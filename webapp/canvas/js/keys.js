@@ -98,7 +98,7 @@ function pressKey(app, event) {
     if (key !== "z" && key !== "y") return;
     event.preventDefault();
     if (key === "y" || event.shiftKey) COMMANDS.redo(app);
-    else undo(app);
+    else COMMANDS.undo(app);
     return;
   }
   if (event.altKey) return;

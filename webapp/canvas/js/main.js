@@ -5,6 +5,7 @@ function start() {
   listenLoupe(app);
   listenBand(app);
   listenSoft(app);
+  listenBrush(app);
   startApp(app, () => {
     showSoft(app);
     showPanel(app);
@@ -13,6 +14,7 @@ function start() {
     showBand(app);
     showGiven(app);
     showTitles(app);
+    showBrush(app);
   });
   listenCurve(app);
   listenGiven(app);
@@ -20,6 +22,7 @@ function start() {
     paintBand(app, ctx, pane);
     paintGiven(app, ctx, pane);
     paintRegion(app, ctx, pane);
+    paintTruth(app, ctx, pane);
   };
   const take = () => receive(app, JSON.parse(JSON.stringify(props.value)));
   watch("value", () => {

@@ -14,7 +14,9 @@ function answerOf(app, id) {
 
 function keepAnswers(app, answers) {
   for (const answer of answers) app.answers.set(answer.id, answer);
-  const used = new Set(app.server.objects.map((item) => item.answer));
+  const { objects, truth } = app.server;
+  const used = new Set(objects.flatMap((item) => [item.answer, item.given && item.given.id]));
+  if (truth) used.add(truth.id);
   for (const id of [...app.layers.keys()]) if (!used.has(id)) app.layers.delete(id);
   for (const id of [...app.answers.keys()]) {
     if (app.answers.size <= 120) break;

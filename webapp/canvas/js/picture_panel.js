@@ -55,6 +55,7 @@ function showStatus(app) {
   else if (!app.picture) text = app.labels.open_hint;
   else if (app.held.length) text = app.labels.held.replace("{count}", app.held.length);
   else if (busy || mapsComing(app)) text = app.labels.busy;
+  else if (brushing(app)) text = app.labels.brush_status;
   else if (app.tool === "box") text = app.labels.box_status;
   else if (!prompted) text = app.labels.empty;
   const line = app.root.querySelector(".status");
@@ -78,9 +79,9 @@ function enable(app) {
 }
 
 function showPanel(app) {
-  press(app.root.querySelectorAll("[data-tool]"), "tool", app.tool);
+  press(app.root.querySelectorAll("[data-tool]"), "tool", brushing(app) ? "" : app.tool);
   press(app.root.querySelectorAll("[data-view]"), "view", app.mode);
-  app.stage.classList.toggle("touch-all", app.tool === "box" || app.view.zoom > 1);
+  app.stage.classList.toggle("touch-all", app.tool === "box" || brushing(app) || app.view.zoom > 1);
   showObjects(app);
   showFigures(app);
   showPicture(app);

@@ -64,6 +64,7 @@ function startPress(app, event) {
   const press = { pane, sx, sy, lx: sx, ly: sy, touch, kind: "click", event };
   if (event.button === 1 || (event.button === 0 && app.space)) press.kind = "pan";
   else if (event.button === 0 && nearDivider(app, pane, sx)) press.kind = "divider";
+  else if (app.brush && brushing(app)) startStroke(app, press);
   else if (event.button === 0) press.marker = markerAt(app, pane, sx, sy, touch ? TOUCH_REACH : REACH);
   app.press = press;
   if (event.button === 1) event.preventDefault();
@@ -96,6 +97,7 @@ function continuePress(app, event) {
   else if (press.kind === "box") app.draft = orderedBox(x0, y0, x, y);
   else if (press.kind === "corner") app.draft = orderedBox(...press.marker.corner, x, y);
   else if (press.kind === "move") dragMarker(app, press.marker, x, y);
+  else if (press.kind === "brush") extendStroke(app, press, x, y);
   press.lx = sx;
   press.ly = sy;
   app.redraw();
@@ -123,6 +125,7 @@ function hover(app, event) {
   const pane = paneAt(app, event);
   if (!pane || !app.picture) return;
   const [sx, sy] = pointOn(pane, event);
+  if (app.brush && brushing(app)) return hoverBrush(app, pane, sx, sy);
   app.hovered = markerAt(app, pane, sx, sy, REACH);
   app.stage.classList.toggle("over", Boolean(app.hovered) || nearDivider(app, pane, sx));
 }
@@ -140,7 +143,8 @@ function endPress(app, event) {
   app.draft = null;
   const [sx, sy] = pointOn(press.pane, event);
   const [x, y] = toPicture(app.view, press.pane, app.picture, sx, sy);
-  if (press.kind === "box" || press.kind === "corner") finishBox(app, draft);
+  if (press.kind === "brush") finishStroke(app, press, x, y);
+  else if (press.kind === "box" || press.kind === "corner") finishBox(app, draft);
   else if (press.kind === "move") {
     const { item, index } = press.marker;
     edit(app, { type: "move", object: item.id, index, x, y });
