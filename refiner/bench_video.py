@@ -33,7 +33,7 @@ SETTLED = 100
 
 
 def measure_tracking(segmenter: ImageSegmenter, frames: int) -> dict[str, float]:
-    """Track one object through a 360p clip of `frames` frames.
+    """Track one object through a 360p clip of `frames` frames, more than SETTLED.
 
     Returns:
         Medians of a frame's milliseconds: `track_sam2_ms` of SAM2VideoPredictor, which has the

@@ -144,11 +144,11 @@ def run_train(options: argparse.Namespace) -> None:
 def run_bench(options: argparse.Namespace) -> None:
     """Measure and print a flat table of milliseconds and ratios."""
     from refiner.bench import measure
-    from refiner.bench_video import TIMED, measure_tracking
+    from refiner.bench_video import SETTLED, measure_tracking
     from refiner.image import load_segmenter
 
-    if options.frames < TIMED:
-        raise InputError(f"--frames must be at least {TIMED}, got {options.frames}.")
+    if options.frames <= SETTLED:
+        raise InputError(f"--frames must be more than {SETTLED}, got {options.frames}.")
     segmenter = load_segmenter(options.backbone, options.device, options.weights, options.refiner)
     numbers = measure(segmenter) | measure_tracking(segmenter, options.frames)
     _say("\n".join(f"{name:44} {value:10.3f}" for name, value in numbers.items()))
