@@ -142,9 +142,12 @@ def run_train(options: argparse.Namespace) -> None:
 
 
 def run_bench(options: argparse.Namespace) -> None:
-    """Measure and print a flat table of milliseconds and ratios."""
+    """Measure and print milliseconds, ratios and megabytes, a line each."""
+    import torch
+
     from refiner.bench import measure
     from refiner.bench_video import SETTLED, measure_tracking
+    from refiner.evaluation.command import versions
     from refiner.image import load_segmenter
 
     if options.frames <= SETTLED:
@@ -153,7 +156,13 @@ def run_bench(options: argparse.Namespace) -> None:
     numbers = measure(segmenter) | measure_tracking(segmenter, options.frames)
     _say("\n".join(f"{name:44} {value:10.3f}" for name, value in numbers.items()))
     if options.json is not None:
-        options.json.write_text(json.dumps(numbers, indent=2) + "\n")
+        document = {
+            "numbers": numbers,
+            "command": options.command,
+            "threads": torch.get_num_threads(),
+            "versions": versions(),
+        }
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def _load(options: argparse.Namespace):  # type: ignore[no-untyped-def]

@@ -154,12 +154,23 @@ def run(
     seeds = range(options.seeds)
     for file in filter(None, (options.json, options.resume)):
         _make_folder(file)
+    tracking = trackers() if videos and trackers is not None else {}
     table: list[dict[str, Any]] = []
-    if videos and trackers is not None:
+    if photos:
+        table += evaluate_images(
+            segmenters,
+            photos,
+            specs,
+            models,
+            seeds,
+            progress=options.progress,
+            resume=options.resume,
+        )
+    if videos:
         from refiner.evaluation.video import evaluate_videos
 
         table += evaluate_videos(
-            trackers(),
+            tracking,
             videos,
             specs,
             models,
@@ -168,36 +179,20 @@ def run(
             progress=options.progress,
             resume=options.resume and options.resume.with_suffix(f".videos{options.resume.suffix}"),
         )
-    if photos:
-        table = [
-            *evaluate_images(
-                segmenters,
-                photos,
-                specs,
-                models,
-                seeds,
-                progress=options.progress,
-                resume=options.resume,
-            ),
-            *table,
-        ]
-    document = {
-        "rows": table,
-        "config": {
-            "command": options.command,
-            **_origin(options),
-            "source": options.source,
-            "limit": options.limit,
-            "fast": options.fast,
-            "prompts": [spec.name for spec in specs],
-            "models": list(models),
-            "seeds": list(seeds),
-            "rows": len(photos),
-            "videos": len(videos),
-            "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
-        },
-        "versions": _versions(),
+    config = {
+        "command": options.command,
+        **_origin(options),
+        "source": options.source,
+        "limit": options.limit,
+        "fast": options.fast,
+        "prompts": [spec.name for spec in specs],
+        "models": list(models),
+        "seeds": list(seeds),
+        "rows": len(photos),
+        "videos": len(videos),
+        "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
     }
+    document = {"rows": table, "config": config, "versions": versions()}
     if options.json:
         _write(options.json, json.dumps(document, indent=1, default=str, allow_nan=False) + "\n")
     return document
@@ -273,12 +268,12 @@ def _write(file: Path, text: str) -> None:
     part.replace(file)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide the numbers."""
-    versions = {"python": platform.python_version()}
+    found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            versions[package.removesuffix("-python")] = metadata.version(package)
+            found[package.removesuffix("-python")] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            versions[package.removesuffix("-python")] = "not installed"
-    return versions
+            found[package.removesuffix("-python")] = "not installed"
+    return found
