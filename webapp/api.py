@@ -19,7 +19,7 @@ from webapp.compare_handlers import compare, pair_sample, read_plan
 from webapp.compare_jobs import Jobs
 from webapp.given import read_given
 from webapp.models import Models
-from webapp.video_handlers import VideoStudio
+from webapp.video_studio import VideoStudio
 from webapp.wiring import EVENT
 
 TELL_SECONDS = 0.3

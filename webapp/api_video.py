@@ -18,8 +18,9 @@ from webapp import text
 from webapp import video_handlers as handlers
 from webapp.api_input import Inbox, Scale, read_rows, read_sign, read_whole, told
 from webapp.payload import file_value
-from webapp.video_handlers import VideoStudio
 from webapp.video_jobs import GONE, ClipJob
+from webapp.video_opening import announced, most_frames, new_job, refuse_large, scene_of
+from webapp.video_studio import VideoStudio
 from webapp.video_tasks import EXPORTS, Export
 
 TELL_SECONDS = 0.3
@@ -119,13 +120,13 @@ class ClipEndpoint:
 
     def _hold(self, file: Path) -> ClipJob:
         """Open the clip; a link to it lies in a folder of its own, as others may send the same."""
-        handlers.refuse_large(file, self._inbox.limits)
+        refuse_large(file, self._inbox.limits)
 
         def take(folder: Path) -> Path:
             os.link(file, folder / "clip")
             return folder / "clip"
 
-        return handlers.new_job(self._studio, secrets.token_hex(16), take, text.YOUR_CLIP)
+        return new_job(self._studio, secrets.token_hex(16), take, text.YOUR_CLIP)
 
     def _follow(self, job: ClipJob) -> Iterator[Tracking]:
         """Tell how the work goes until it is done.
@@ -147,7 +148,7 @@ class ClipEndpoint:
         work = job.work
         assert work is not None
         whole, worked = job.whole.info, job.clip.info
-        notes = [*worked.notes, *handlers.announced(whole, worked, worked.frames)]
+        notes = [*worked.notes, *announced(whole, worked, worked.frames)]
         return {
             "stage": stage, "done": work.done, "total": work.total, "notes": notes, "file": file,
         }  # fmt: skip
@@ -169,7 +170,7 @@ def _choose(studio: VideoStudio, job: ClipJob, start: Any, stop: Any) -> None:
     info = job.clip.info
     first = read_whole(start, "start")
     last = info.frames if stop is None else read_whole(stop, "stop")
-    most = handlers.most_frames(info, studio.limits)
+    most = most_frames(info, studio.limits)
     if stop is None and last - first > most:
         seconds = most / float(info.fps)
         raise InputError(text.API_TOO_LONG.format(all=info.frames, most=most, seconds=seconds))
@@ -196,4 +197,4 @@ def _prompt(job: ClipJob, said: list[FramePrompts]) -> None:
         box = item.prompts.box
         box = box and scale.box(box.x0, box.y0, box.x1, box.y1)
         worked.append(replace(item, prompts=Prompts(clicks, box)))
-    job.state = replace(job.state, scene=handlers.scene_of(worked))
+    job.state = replace(job.state, scene=scene_of(worked))

@@ -5,87 +5,29 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from refiner.types import Click, ImageArray, InputError, Prompts
-from refiner.video_types import FramePrompts, Tracker, VideoInfo
+from refiner.types import InputError
 from webapp import text
 from webapp.actions import Message, Values, apply, read_actions, read_count, read_text
 from webapp.examples import ClipSource
-from webapp.limits import Limits
 from webapp.pictures import jpeg, uploaded_file
-from webapp.video_jobs import ClipJob, Store, Work, Workers
+from webapp.video_jobs import ClipJob, Work, Workers
+from webapp.video_opening import most_frames, new_job, refuse_large
 from webapp.video_payload import clip_value, progress_value, range_value
-from webapp.video_results import ScoreMask
 from webapp.video_state import (
     PairCodes,
-    Said,
-    VideoObject,
-    VideoScene,
     VideoState,
     changed_frame,
 )
-from webapp.video_tasks import EXPORTS, ExportClip, OpenClip, explain, export, track
+from webapp.video_studio import Reply, VideoStudio
+from webapp.video_tasks import EXPORTS, explain, export, track
 
 PICTURE_QUALITY = 88
 PICTURES_AT_ONCE = 16
-
-
-@dataclass(frozen=True, eq=False)
-class VideoStudio:
-    """What the handlers work with; the same for all visitors.
-
-    `trackers` and `exporters` are the threads for long work, `pace` the measured seconds that
-    tracking takes a frame.
-    """
-
-    tracker: Tracker
-    open_clip: OpenClip
-    export_clip: ExportClip
-    score: ScoreMask | None
-    uploads: Path
-    store: Store
-    trackers: Workers
-    exporters: Workers
-    limits: Limits
-    pace: Pace
-
-
-class Pace:
-    """Seconds that tracking takes a frame, as last measured."""
-
-    def __init__(self) -> None:
-        self.seconds: float | None = None
-
-    def measure(self, tracker: Tracker, image: ImageArray) -> None:
-        """Take the time of one answer, unless there is a measurement already."""
-        if self.seconds is not None:
-            return
-        height, width = image.shape[:2]
-        prompts = [FramePrompts(0, 1, Prompts((Click(width / 2, height / 2),)))]
-        tracker.prompt(image, prompts)  # the first call is slower than any later one
-        started = time.perf_counter()
-        tracker.prompt(255 - image, prompts)  # another picture, or its encoding would be reused
-        self.seconds = time.perf_counter() - started
-
-    def take(self, work: Work) -> None:
-        """Learn from a finished run."""
-        if work.status == "done" and work.done:
-            self.seconds = (work.ended - work.started) / work.done
-
-
-@dataclass(frozen=True, eq=False)
-class Reply:
-    """What to show after an event: the clip (None: as before), a message, the frame to go to."""
-
-    job: ClipJob | None
-    message: str = ""
-    frame: int | None = None
 
 
 def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
@@ -104,18 +46,6 @@ def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
         return folder / "clip"
 
     return _open(studio, owner, take, label=text.YOUR_CLIP)
-
-
-def refuse_large(file: Path, limits: Limits) -> None:
-    """Delete an upload that is larger than a clip may be.
-
-    Raises:
-        InputError: it was.
-    """
-    most = limits.video_megabytes
-    if file.stat().st_size > most * 1_000_000:
-        file.unlink()
-        raise InputError(text.VIDEO["too_large"].format(limit=most))
 
 
 def open_example(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:
@@ -145,68 +75,6 @@ def _open(
         job.close()
         raise
     return Reply(job, frame=0)
-
-
-def new_job(
-    studio: VideoStudio,
-    owner: str,
-    take: Callable[[Path], Path],
-    label: str,
-    example: ClipSource | None = None,
-) -> ClipJob:
-    """Open a clip; the store does not hold it yet.
-
-    Args:
-        studio: what to work with.
-        owner: the visitor.
-        take: is given the clip's own folder; returns its file.
-        label: what to call it on the page.
-        example: where it is from, unless it is the visitor's.
-
-    Raises:
-        InputError: it is no clip, or too large.
-    """
-    key, folder = studio.store.folder()
-    try:
-        whole = studio.open_clip(take(folder))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    clip = whole.part(long_side=studio.limits.video_long_side)
-    info = clip.info
-    scene = scene_of(example.prompts) if example else VideoScene()
-    most = most_frames(info, studio.limits)
-    return ClipJob(
-        key=key,
-        owner=owner,
-        folder=folder,
-        whole=whole,
-        clip=clip,
-        long_side=studio.limits.video_long_side,
-        state=VideoState(scene=scene, clip_hw=info.size_hw, length=info.frames),
-        span=range(min(info.frames, most)),
-        label=label,
-        licence=example.licence if example else "",
-        notes=(*info.notes, *announced(whole.info, info, most)),
-        truth=example.truth if example else None,
-    )
-
-
-def announced(whole: VideoInfo, worked: VideoInfo, most: int) -> list[str]:
-    """Say what of a clip is left out, before any work."""
-    said = []
-    if worked.frames > most:
-        seconds = most / float(worked.fps)
-        said.append(text.CUT.format(most=most, seconds=seconds, all=worked.seconds))
-    if whole.size_hw != worked.size_hw:
-        sizes = (f"{size[1]}×{size[0]}" for size in (worked.size_hw, whole.size_hw))
-        said.append(text.SCALED.format(*sizes))
-    return said
-
-
-def most_frames(info: VideoInfo, limits: Limits) -> int:
-    """Return how many frames of a clip may be tracked."""
-    return max(1, min(limits.video_frames, int(limits.video_seconds * info.fps)))
 
 
 def edit(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
@@ -376,14 +244,3 @@ def reply_value(studio: VideoStudio, reply: Reply, message: Message) -> dict[str
     """Return what the canvas is told of a reply."""
     seconds = studio.pace.seconds
     return clip_value(reply.job, message.seq, message.have, reply.message, reply.frame, seconds)
-
-
-def scene_of(prompts: Sequence[FramePrompts]) -> VideoScene:
-    """Return the scene in which these prompts were given, not answered yet."""
-    frames: dict[int, dict[int, Said]] = {}
-    for item in prompts:
-        frames.setdefault(item.object_id, {})[item.frame] = Said(item.prompts)
-    objects = tuple(
-        VideoObject(key, slot, said) for slot, (key, said) in enumerate(sorted(frames.items()))
-    )
-    return VideoScene(objects, max(frames) + 1) if objects else VideoScene()

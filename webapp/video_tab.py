@@ -22,10 +22,10 @@ from webapp.limits import Limits
 from webapp.payload import file_value
 from webapp.pictures import thumbnail
 from webapp.video_canvas import video_canvas
-from webapp.video_handlers import Pace, Reply, VideoStudio
 from webapp.video_jobs import ClipJob, Store, Workers
 from webapp.video_payload import clip_value
 from webapp.video_results import ScoreMask
+from webapp.video_studio import Pace, Reply, VideoStudio
 from webapp.video_tasks import ExportClip, OpenClip, explain
 from webapp.wiring import EVENT
 

@@ -20,8 +20,8 @@ from webapp import video_handlers as handlers
 from webapp.actions import Message, read_message
 from webapp.examples import ClipSource
 from webapp.limits import Limits
-from webapp.video_handlers import Pace, VideoStudio
 from webapp.video_jobs import ClipJob, Store, Workers
+from webapp.video_studio import Pace, Reply, VideoStudio
 from webapp.video_tasks import EXPORTS, ClipResult
 
 SIZE = (120, 160)
@@ -74,7 +74,7 @@ class Bench:
         assert job is not None
         return job
 
-    def edit(self, job: ClipJob, *actions: dict[str, Any]) -> handlers.Reply:
+    def edit(self, job: ClipJob, *actions: dict[str, Any]) -> Reply:
         return handlers.edit(self.studio, job, edits(*actions))
 
     def track(self, job: ClipJob) -> None:
