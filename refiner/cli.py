@@ -160,7 +160,9 @@ def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     )
     evaluate.add_argument("--split", default="val", help="of the manifest")
     evaluate.add_argument("--prompts", default=None, help="box,mask,points:1,points:10,noc")
-    evaluate.add_argument("--models", default=None, help="sam2,hq-sam2,sam2refiner")
+    evaluate.add_argument(
+        "--models", default=None, help="sam2, sam2refiner, hq-sam2, ablations, by comma"
+    )
     evaluate.add_argument("--seeds", type=int, default=3)
     evaluate.add_argument("--source", help="only the rows of these sources, by comma")
     evaluate.add_argument("--only", choices=("photos", "videos"), help="both if not given")
@@ -172,6 +174,9 @@ def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     evaluate.add_argument("--json", type=Path, metavar="OUT.json")
     _model_options(evaluate)
     evaluate.add_argument("--hq", type=Path, help="HQ-SAM2's weights")
+    evaluate.add_argument(
+        "--refiners", type=Path, metavar="DIR", help="weights of all models, as train leaves them"
+    )
     evaluate.set_defaults(run=run_evaluate)
 
 

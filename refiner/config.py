@@ -104,3 +104,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "hq-sam2": {},
 }
 """What can be trained on a base, with its settings: the whole model, its ablations, the baseline."""
+
+
+def weights_name(variant: str, backbone: str) -> str:
+    """Name the file that holds the weights of one of `VARIANTS` on one of `BACKBONES`."""
+    return f"{variant}-{backbone.removeprefix('sam2-')}.safetensors"

@@ -232,7 +232,7 @@ def load_segmenter(
 
     Returns:
         A segmenter whose `info.details` say what stands on the base: `kind`, sam2refiner or
-        hq-sam2, and `modules`, those of a SAM2Refiner; which weights: `base_id` and `refiner_id`
+        hq-sam2, and `modules` and `quarters`, those of a SAM2Refiner; which weights: `base_id` and `refiner_id`
         as of `checkpoint.state_id`, and the `files`' SHA-256; and the `build` it runs on.
 
     Raises:
@@ -272,6 +272,7 @@ def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
         "build": current_build(),
         "kind": header.kind,
         "modules": list(model.config.modules) if isinstance(model, SAM2Refiner) else [],
+        "quarters": model.config.quarters if isinstance(model, SAM2Refiner) else "",
         "trained": header.trained,
     }
 

@@ -74,7 +74,7 @@ def run_replay(options: argparse.Namespace) -> int:
 def run_evaluate(options: argparse.Namespace) -> None:
     """Measure and print a table per source."""
     from refiner.evaluation import command as evaluation
-    from refiner.evaluation.report import text_table
+    from refiner.evaluation.report_photos import text_table
     from refiner.evaluation.report_video import text_video_table
 
     models = options.models or evaluation.DEFAULT_MODELS
@@ -96,7 +96,12 @@ def run_evaluate(options: argparse.Namespace) -> None:
         command=options.command,
     )
     segmenters = evaluation.load_segmenters(
-        models, weights, options.backbone, options.device, options.weights
+        models,
+        weights,
+        options.backbone,
+        options.device,
+        options.weights,
+        options.refiners,
     )
     document = evaluation.run(
         segmenters, wanted, lambda: evaluation.load_trackers(segmenters, fast=options.fast)

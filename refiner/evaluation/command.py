@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from refiner.checkpoint import HQ, REFINER
-from refiner.config import LITE
+from refiner.config import LITE, MODULES, VARIANTS, weights_name
 from refiner.datasets import read_dataset
 from refiner.evaluation.image import evaluate_images, parse_models
 from refiner.evaluation.prompts import parse_prompt_specs
@@ -25,8 +25,6 @@ from refiner.video_types import Tracker
 
 DEFAULT_PROMPTS = "box,points:1,points:2,points:3,points:5,points:10"
 DEFAULT_MODELS = "sam2,sam2refiner"
-FLAGS = {REFINER: "--refiner", HQ: "--hq"}
-"""The refined models, and the option that names the weights of each."""
 PHOTOS, VIDEOS = "photos", "videos"
 _PACKAGES = ("torch", "sam2", "timm", "numpy", "opencv-python", "vos-benchmark")
 
@@ -68,43 +66,52 @@ def load_segmenters(
     backbone: str = LITE,
     device: str | None = None,
     base: Path | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Segmenter]:
     """Load what gives the masks of `models`, by refined model; `sam2` alone takes SAM2Refiner's.
 
     Args:
         models: Comma-separated names.
-        weights: A file for each refined model; the embedded one where there is none.
+        weights: Files by refined model; where there is none, the one in `folder`.
         backbone: The base of all of them; see `load_segmenter`, also for `device`.
         device: Where to run.
         base: The base's weights.
+        folder: Holds weights named as `train` names them; the embedded ones if not given.
 
     Raises:
         InputError: a model is unknown, or its weights are missing or those of another model.
     """
     segmenters: dict[str, Segmenter] = {}
-    for name in [model for model in parse_models(models) if model in FLAGS] or [REFINER]:
-        file = weights.get(name)
-        if name == HQ and file is None:
-            file = _embedded_hq(backbone)
+    for name in [model for model in parse_models(models) if model in VARIANTS] or [REFINER]:
+        file = weights.get(name) or _in_folder(folder or WEIGHTS, name, backbone)
         segmenters[name] = segmenter = load_segmenter(backbone, device, base, file)
-        kind = segmenter.info.details["kind"]
-        if kind != name:
-            raise InputError(
-                f"{FLAGS[name]} takes weights of {name}, but {file} holds a {kind}; give it with "
-                f"{FLAGS[kind]}."
-            )
+        held = _variant(segmenter.info.details)
+        if held != name:
+            raise InputError(f"Expected weights of {name}, but {file} holds a {held}.")
     return segmenters
 
 
-def _embedded_hq(backbone: str) -> Path:
-    file = WEIGHTS / "hq-sam2-lite.safetensors"
-    if backbone != LITE or not file.is_file():
+def _in_folder(folder: Path, name: str, backbone: str) -> Path:
+    file = folder / weights_name(name, backbone)
+    if not file.is_file():
+        what = "train hq" if name == HQ else f"train refiner --variants {name}"
         raise InputError(
-            f"There are no HQ-SAM2 weights for {backbone} here. Train them with 'python -m refiner "
-            f"train hq --backbone {backbone}' and give the file with --hq, or leave {HQ} out of "
-            "--models."
+            f"There are no weights of {name} for {backbone}: {file} is missing. Make them with "
+            f"'python -m refiner {what} --backbone {backbone}' and give their folder with "
+            f"--refiners, or leave {name} out of --models."
         )
     return file
+
+
+def _variant(details: Mapping[str, Any]) -> str:
+    """Name what a segmenter's `info.details` describe, one of `VARIANTS`."""
+    if details["kind"] == HQ:
+        return HQ
+    for name, settings in VARIANTS.items():
+        wanted = {"modules": list(MODULES), "quarters": "source"} | settings
+        if all(list(wanted[key]) == list(details[key]) for key in wanted):
+            return name
+    return f"SAM2Refiner with the modules {', '.join(details['modules'])} of no variant"
 
 
 def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) -> dict[str, Tracker]:

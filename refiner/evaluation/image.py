@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from refiner.config import VARIANTS
 from refiner.evaluation.prompts import (
     NOC,
     PromptSpec,
@@ -35,7 +36,7 @@ from refiner.types import BoolArray, ImageArray, InputError, Mask, MaskPair, Pro
 from refiner.video_types import Tracker
 
 BASE = "sam2"
-MODELS = (BASE, "hq-sam2", "sam2refiner")
+MODELS = (BASE, *VARIANTS)
 GIVEN = "given"
 """Stands for the degraded mask itself, where that is the prompt."""
 OBJECTS_PER_CALL = 32

@@ -22,7 +22,7 @@ from refiner.checkpoint import (
     save_refiner,
     state_id,
 )
-from refiner.config import LITE, VARIANTS, LiteConfig
+from refiner.config import LITE, VARIANTS, LiteConfig, weights_name
 from refiner.training.base import BaseTask
 from refiner.training.data import DataOptions, TrainingData
 from refiner.training.memory import MemoryTask
@@ -139,10 +139,7 @@ def _train_refiners(command: TrainCommand) -> list[Path]:
     stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
     task = RefinerTask(base.to(_device(command)), refiners, resizable=lite)
     progress = train(task, _options(command, stages), command.resume)
-    paths = [
-        command.out / f"{name}-{command.backbone.removeprefix('sam2-')}.safetensors"
-        for name in names
-    ]
+    paths = [command.out / weights_name(name, command.backbone) for name in names]
     if _leads():
         for path, refiner in zip(paths, refiners.values(), strict=True):
             save_refiner(path, refiner, state_id(base), _record(command, progress))

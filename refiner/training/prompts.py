@@ -18,7 +18,9 @@ Rng = np.random.Generator
 KINDS = {"box": 0.25, "point": 0.25, "points": 0.35, "mask": 0.15}
 """Share of each kind of first prompt; single points are as frequent as boxes."""
 NEGATIVE_SHARE = 0.2
-"""Chance that a further point is a negative one."""
+"""Chance that a further point is a negative one, where points of both signs are drawn."""
+POSITIVE_ONLY = 0.5
+"""How often several points are all positive, as in HQ-SAM's recipe."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ def draw(masks: Tensor, rng: Rng, kind: str | None = None) -> TrainingPrompts:
     if kind == "point":
         return TrainingPrompts(random_points(masks, 1, rng), None)
     if kind == "points":
-        return TrainingPrompts(random_points(masks, int(rng.integers(2, 11)), rng), None)
+        negative_share = 0.0 if rng.random() < POSITIVE_ONLY else NEGATIVE_SHARE
+        return TrainingPrompts(
+            random_points(masks, int(rng.integers(2, 11)), rng, negative_share), None
+        )
     size = masks.shape[-1] // 4
     logits = mask_to_logits(coarse_masks(masks, rng), size)
     points = random_points(masks, int(rng.integers(1, 4)), rng) if rng.random() < 0.5 else None

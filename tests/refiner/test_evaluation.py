@@ -250,7 +250,7 @@ def test_models_are_named_and_unknown_ones_refused(manifest):
     assert mask_of(pair, "sam2") is pair.base
     assert mask_of(pair, "sam2refiner") is pair.refined
     assert mask_of(pair, "hq-sam2") is pair.refined
-    with pytest.raises(InputError, match="'sam3'; expected one of: sam2, hq-sam2, sam2refiner"):
+    with pytest.raises(InputError, match="'sam3'; expected one of: sam2, sam2refiner, .*, hq-sam2"):
         mask_of(pair, "sam3")
     assert parse_models("sam2refiner, sam2,sam2") == ("sam2refiner", "sam2")
     with pytest.raises(InputError, match="Unknown model 'x'"):
@@ -460,14 +460,17 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path, man
 
 @pytest.fixture
 def loads(monkeypatch):
-    """Load fakes whose kind is in the file's name; note what was asked for."""
+    """Load fakes that are what the file's name says; note what was asked for."""
     asked = []
 
     def load(backbone, device, base, refiner):
         asked.append((backbone, device, base, refiner))
-        kind = "hq-sam2" if refiner is not None and "hq" in refiner.name else "sam2refiner"
+        hq = "hq" in refiner.name
         segmenter = LabelSegmenter()
-        segmenter.info.details["kind"] = kind
+        segmenter.info.details["kind"] = "hq-sam2" if hq else "sam2refiner"
+        parts = [part for part in ("la", "pr", "mr") if f"-{part}" in refiner.name]
+        segmenter.info.details["modules"] = [] if hq else parts or ["la", "pr", "mr"]
+        segmenter.info.details["quarters"] = "half" if "-half" in refiner.name else "source"
         return segmenter
 
     monkeypatch.setattr(command, "load_segmenter", load)
@@ -480,7 +483,7 @@ def test_each_refined_model_is_loaded_once_on_the_same_base(loads, tmp_path):
     assert list(loaded) == ["hq-sam2", "sam2refiner"]
     assert loads == [
         ("sam2-lite", "cpu", tmp_path, tmp_path / "hq"),
-        ("sam2-lite", "cpu", tmp_path, None),
+        ("sam2-lite", "cpu", tmp_path, command.WEIGHTS / "sam2refiner-lite.safetensors"),
     ]
     assert list(load_segmenters("sam2", files)) == ["sam2refiner"]
     assert list(load_segmenters("sam2,hq-sam2", files)) == ["hq-sam2"]
@@ -489,21 +492,29 @@ def test_each_refined_model_is_loaded_once_on_the_same_base(loads, tmp_path):
 
 
 def test_weights_of_another_kind_are_refused_for_a_name(loads, tmp_path):
-    with pytest.raises(InputError, match="--hq takes weights of hq-sam2, but .*ours holds a sam2r"):
-        load_segmenters("hq-sam2", {"hq-sam2": tmp_path / "ours"})
-    with pytest.raises(InputError, match="--refiner takes .* holds a hq-sam2; give it with --hq"):
-        load_segmenters("sam2refiner", {"sam2refiner": tmp_path / "hq"})
+    for name, file, held in (
+        ("hq-sam2", "ours", "sam2refiner"),
+        ("sam2refiner", "hq", "hq-sam2"),
+        ("sam2refiner", "x-la-mr", "sam2refiner-la-mr"),
+        ("sam2refiner-la", "x-half", "sam2refiner-half"),
+        ("sam2refiner-pr-mr", "x-mr", "SAM2Refiner with the modules mr of no variant"),
+    ):
+        with pytest.raises(InputError, match=f"weights of {name}, but .*{file} holds a {held}"):
+            load_segmenters(name, {name: tmp_path / file})
 
 
-def test_embedded_hq_weights_are_used_or_said_to_be_missing(loads, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "WEIGHTS", tmp_path)
-    with pytest.raises(InputError, match="train hq --backbone sam2-lite' and give .* with --hq"):
-        load_segmenters("sam2,hq-sam2", {})
+def test_weights_lie_in_a_folder_or_are_said_to_be_missing(loads, tmp_path):
+    models = "sam2,hq-sam2,sam2refiner-la-pr"
+    (tmp_path / "sam2refiner-la-pr-lite.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match="no weights of hq-sam2 .*'.* train hq --backbone sam2-l"):
+        load_segmenters(models, {}, folder=tmp_path)
     (tmp_path / "hq-sam2-lite.safetensors").write_bytes(b"")
-    load_segmenters("sam2,hq-sam2", {})
-    assert loads[-1][3] == tmp_path / "hq-sam2-lite.safetensors"
-    with pytest.raises(InputError, match="no HQ-SAM2 weights for sam2.1-tiny"):
-        load_segmenters("sam2,hq-sam2", {}, "sam2.1-tiny")
+    assert list(load_segmenters(models, {}, folder=tmp_path)) == ["hq-sam2", "sam2refiner-la-pr"]
+    assert loads[-1][3] == tmp_path / "sam2refiner-la-pr-lite.safetensors"
+    with pytest.raises(InputError, match="hq-sam2-sam2.1-tiny.safetensors is missing"):
+        load_segmenters("sam2,hq-sam2", {}, "sam2.1-tiny", folder=tmp_path)
+    with pytest.raises(InputError, match="train refiner --variants sam2refiner-half --backbone"):
+        load_segmenters("sam2refiner-half", {}, folder=tmp_path)
 
 
 def test_the_command_measures_three_models_of_small_weights(
@@ -529,4 +540,4 @@ def test_the_command_measures_three_models_of_small_weights(
     table = capsys.readouterr().out
     assert all(f" {model} " in table for model in ALL)
     assert main([*map(str, given), "--refiner", str(hq), "--hq", str(hq)]) == 2
-    assert "holds a hq-sam2; give it with --hq" in capsys.readouterr().err
+    assert "Expected weights of sam2refiner, but" in capsys.readouterr().err
