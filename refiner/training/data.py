@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from refiner.datasets import read_training_rows
 from refiner.manifest import Row, object_masks, read_image_and_labels
 from refiner.training import augment
+from refiner.training.wires import wire_cutout
 from refiner.types import BoolArray, ImageArray, InputError
 
 Rng = np.random.Generator
@@ -38,6 +39,8 @@ SOURCE_WEIGHTS = {"alphamatting": 8.0, "jokermatting": 8.0, "pymatting": 8.0, "c
 """How much more often a photo of a small set of fine outlines is drawn; 1 where nothing is said."""
 PASTE_SHARE = 0.4
 """Share of object photos that get one or two cut-outs, so that the prompt decides."""
+WIRE_SHARE = 0.25
+"""Share of the things pasted that are drawn, of thin parts, instead of cut-outs."""
 MIN_AREA = 0.0015
 """Least share of the picture a target covers."""
 DEV_SHARE = 0.05
@@ -165,8 +168,11 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         self, image: ImageArray, layers: Layers, count: int, rng: Rng
     ) -> tuple[ImageArray, Layers]:
         for _ in range(count):
-            path = self.cutouts[int(rng.integers(len(self.cutouts)))]
-            image, alpha = augment.paste(image, read_rgba(path), rng)
+            if not self.options.dev and rng.random() < WIRE_SHARE:
+                cutout = wire_cutout(rng)
+            else:
+                cutout = read_rgba(self.cutouts[int(rng.integers(len(self.cutouts)))])
+            image, alpha = augment.paste(image, cutout, rng)
             layers = [(layer * (1 - alpha / 255.0)).astype(np.uint8) for layer in layers] + [alpha]
         return image, layers
 

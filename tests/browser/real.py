@@ -1,4 +1,4 @@
-"""The whole app with the embedded model, as `python app.py` serves it."""
+"""The whole app with real models, as `python app.py` serves it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STARTS_WITHIN = 120
 
 
 @contextmanager
-def running_app() -> Iterator[str]:
-    """Start the app on a free port and give its address."""
+def running_app(*flags: str) -> Iterator[str]:
+    """Start the app with `flags` on a free port and give its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "app.py"],
+        [sys.executable, "app.py", *flags],
         cwd=ROOT,
         env={**os.environ, "PORT": str(port)},
         stdout=subprocess.PIPE,
