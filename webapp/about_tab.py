@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import gradio as gr
 
@@ -12,6 +13,7 @@ from webapp.limits import Limits
 
 def build_about_tab(limits: Limits) -> None:
     """Add the tab's text to the page being built."""
-    gr.Markdown(text.ABOUT.format(**asdict(limits)), elem_classes="about")
+    about = Path(__file__).with_name("about.md").read_text(encoding="utf-8")
+    gr.Markdown(about.format(**asdict(limits)), elem_classes="about")
     keys = "\n".join(f"- **{key}**: {does}" for key, does in text.KEYS)
     gr.Markdown(f"### {text.KEYS_TITLE}\n\n{keys}", elem_classes="about")

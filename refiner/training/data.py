@@ -27,12 +27,12 @@ Rng = np.random.Generator
 Layers = list[NDArray[np.uint8]]
 
 MIX = {
-    "object": 0.42,
-    "regions": 0.12,
-    "clothing": 0.10,
-    "street": 0.04,
+    "object": 0.54,
+    "regions": 0.10,
+    "clothing": 0.08,
+    "street": 0.02,
     "video": 0.08,
-    "composite": 0.24,
+    "composite": 0.18,
 }
 """Share of each kind of picture; a kind the manifest lacks is left out."""
 SOURCE_WEIGHTS = {"alphamatting": 8.0, "jokermatting": 8.0, "pymatting": 8.0, "cwfid": 1.5}
