@@ -9,6 +9,7 @@ ALL = "import webapp.page, webapp.image_tab, webapp.handlers, webapp.exports, we
 
 TORCH_FREE = {
     "refiner",
+    "refiner.config",
     "refiner.types",
     "refiner.exports",
     "refiner.mask_files",
@@ -24,6 +25,8 @@ TORCH_FREE = {
     "refiner.evaluation.plots",
     "refiner.evaluation.prompts",
     "refiner.evaluation.report",
+    "refiner.evaluation.report_ablation",
+    "refiner.evaluation.report_photos",
     "refiner.evaluation.report_video",
 }
 
