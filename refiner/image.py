@@ -232,8 +232,9 @@ def load_segmenter(
 
     Returns:
         A segmenter whose `info.details` say what stands on the base: `kind`, sam2refiner or
-        hq-sam2, and `modules` and `quarters`, those of a SAM2Refiner; which weights: `base_id` and `refiner_id`
-        as of `checkpoint.state_id`, and the `files`' SHA-256; and the `build` it runs on.
+        hq-sam2, and `modules` and `quarters`, those of a SAM2Refiner; which weights: `base_id` and
+        `refiner_id` as of `checkpoint.state_id`, and the `files`' SHA-256; and the `build` it runs
+        on.
 
     Raises:
         InputError: a name is unknown, weights are missing, or the two do not belong together.

@@ -186,12 +186,7 @@ def run(
             progress=options.progress,
             resume=options.resume and options.resume.with_suffix(f".videos{options.resume.suffix}"),
         )
-    config = {
-        "command": options.command,
-        **_origin(options),
-        "source": options.source,
-        "limit": options.limit,
-        "fast": options.fast,
+    config = _asked(options) | {
         "prompts": [spec.name for spec in specs],
         "models": list(models),
         "seeds": list(seeds),
@@ -250,12 +245,19 @@ def _rows(options: EvaluateOptions) -> tuple[Row, ...]:
     raise InputError("Name the data: either --manifest FILE, or --dataset NAME with --root DIR.")
 
 
-def _origin(options: EvaluateOptions) -> dict[str, Any]:
-    """Say for the record where the photos came from."""
-    if options.manifest is None:
-        return {"dataset": options.dataset, "split": None}
-    digest = hashlib.sha256(options.manifest.read_bytes()).hexdigest()
-    return {"manifest_sha256": digest, "split": options.split}
+def _asked(options: EvaluateOptions) -> dict[str, Any]:
+    """Say for the record what was asked and where the photos came from."""
+    origin: dict[str, Any] = {"dataset": options.dataset, "split": None}
+    if options.manifest is not None:
+        digest = hashlib.sha256(options.manifest.read_bytes()).hexdigest()
+        origin = {"manifest_sha256": digest, "split": options.split}
+    return {
+        "command": options.command,
+        **origin,
+        "source": options.source,
+        "limit": options.limit,
+        "fast": options.fast,
+    }
 
 
 def _make_folder(file: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.serving import Knobs, serving
-from tests.browser.studio import Visitor
+from tests.browser.studio import PHONE, Visitor
 from webapp.examples import ExampleSource
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -60,3 +60,11 @@ def visitor(browser: Browser, server: Server) -> Iterator[Visitor]:
     visitor.close()
     assert visitor.errors == []
     assert visitor.hosts == {"127.0.0.1"}
+
+
+@pytest.fixture
+def phone(browser: Browser, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(browser, server.url, **PHONE)
+    yield visitor
+    visitor.close()
+    assert visitor.errors == []

@@ -11,6 +11,13 @@ from playwright.sync_api import Browser, Download, Locator, Page
 
 WIDE, HIGH = 400, 300
 
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 2,
+}
+
 
 class Visitor:
     """Drives one page; keeps what its console said and which hosts it asked."""

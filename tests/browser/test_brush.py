@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Request, expect
+from playwright.sync_api import Request, expect
 
 from refiner.types import BoolArray
-from tests.browser.conftest import Server
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.browser.test_files import mask_of, png
 from tests.browser.test_live_curve import MEASURES, MODELS, scores, upload_truth, wait_points
@@ -182,21 +180,6 @@ def test_an_endless_stroke_is_sent_in_parts(visitor: Visitor) -> None:
     assert [len(stroke["points"]) for stroke in sent.strokes][0] == 1000
     assert len(sent.strokes) == 2
     assert sent.strokes[0]["points"][-1] == sent.strokes[1]["points"][0]
-
-
-@pytest.fixture
-def phone(browser: Browser, server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(
-        browser,
-        server.url,
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
-        device_scale_factor=2,
-    )
-    yield visitor
-    visitor.close()
-    assert visitor.errors == []
 
 
 def test_a_finger_paints_and_two_fingers_zoom(phone: Visitor) -> None:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Server
 from tests.browser.studio import HIGH, WIDE, Visitor
@@ -193,21 +191,6 @@ def test_other_views_ask_for_no_probabilities(visitor: Visitor) -> None:
     visitor.view("difference")
     visitor.page.wait_for_timeout(200)
     assert asked == []
-
-
-@pytest.fixture
-def phone(browser: Browser, server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(
-        browser,
-        server.url,
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
-        device_scale_factor=2,
-    )
-    yield visitor
-    visitor.close()
-    assert visitor.errors == []
 
 
 def test_on_a_phone_all_fits_and_can_be_touched(phone: Visitor) -> None:

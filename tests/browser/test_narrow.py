@@ -6,22 +6,14 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Server
-from tests.browser.studio import Visitor
+from tests.browser.studio import PHONE, Visitor
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(params=["light", "dark"])
 def phone(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(
-        browser,
-        server.url,
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
-        device_scale_factor=2,
-        color_scheme=request.param,
-    )
+    visitor = Visitor(browser, server.url, **PHONE, color_scheme=request.param)
     yield visitor
     visitor.close()
     assert visitor.errors == []
