@@ -2,8 +2,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 7860
+MANIFEST ?= ../shared/data/manifest.jsonl
+OBJECTS := ecssd,butterfly,crackforest,cwfid,humanseg,alphamatting
+EVALUATE = $(BIN)/python -m refiner evaluate --manifest $(MANIFEST) --split val
+RESULTS := assets/results
 
-.PHONY: run test bench report clean
+.PHONY: run test bench results report clean
 
 run: $(VENV)/.run
 	PORT=$(PORT) $(BIN)/python app.py
@@ -17,6 +21,19 @@ test: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m refiner bench
 	$(BIN)/python -m tests.browser.bench
+
+# All that is measured, from the committed weights and the photos of MANIFEST: about an hour.
+results: $(VENV)/.dev
+	$(EVALUATE) --only photos --source $(OBJECTS) --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/val.json
+	$(EVALUATE) --only photos --source bsds,ccp,camvid --prompts box,points:10 --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/regions.json
+	$(EVALUATE) --only photos --source $(OBJECTS) --prompts dilated,eroded,polygon --json $(RESULTS)/degraded.json
+	$(EVALUATE) --only photos --source ecssd --prompts noc --json $(RESULTS)/clicks.json
+	$(EVALUATE) --only photos --source $(OBJECTS) --prompts points:10 --models all --refiners assets/weights/ablation --json $(RESULTS)/ablation.json
+	$(EVALUATE) --only videos --prompts box,mask --json $(RESULTS)/videos.json
+	$(EVALUATE) --only videos --prompts box,mask --fast --json $(RESULTS)/videos-fast.json
+	$(BIN)/python -m refiner bench --json $(RESULTS)/bench.json
+	$(BIN)/python assets/render_failures.py
+	$(MAKE) report
 
 report: $(VENV)/.run
 	$(BIN)/python -m refiner report --plot assets/results/points.svg
