@@ -11,7 +11,8 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from refiner.config import BACKBONES, LITE
+from refiner.checkpoint import HQ
+from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
 from refiner.image import ImageSegmenter, load_segmenter
 from refiner.loading import load_any
 from refiner.media import read_image
@@ -40,24 +41,26 @@ def _arguments() -> argparse.Namespace:
 
 
 def _variants(arguments: argparse.Namespace) -> dict[str, Callable[[], Segmenter]]:
-    """Return loaders of the trained variants of the refiner that are in the assets, by name."""
-    if arguments.backbone != "sam2-lite":
+    """Return loaders of the ablations and the baseline that are in the assets, by title."""
+    if arguments.backbone != LITE:
         return {}
-    files = [*(ASSETS / "weights").glob("sam2refiner-*-lite.safetensors")]
-    files += (ASSETS / "weights").glob("hq-sam2-lite.safetensors")
+    files = {name: ASSETS / "weights" / "ablation" / weights_name(name, LITE) for name in VARIANTS}
     return {
-        _parts(file.stem): partial(
+        _title(name): partial(
             load_segmenter, device=arguments.device, weights=arguments.weights, refiner=file
         )
-        for file in sorted(files)
+        for name, file in files.items()
+        if file.is_file()
     }
 
 
-def _parts(stem: str) -> str:
-    """Name a variant after its file: `sam2refiner-la-pr-lite` has the parts LA + PR."""
-    if stem.startswith("hq-sam2"):
+def _title(variant: str) -> str:
+    """Name one of `VARIANTS` after its parts: `sam2refiner-la-pr` is LA + PR."""
+    if variant == HQ:
         return "HQ-SAM2"
-    return " + ".join(stem.removeprefix("sam2refiner-").removesuffix("-lite").upper().split("-"))
+    parts = " + ".join(VARIANTS[variant].get("modules", MODULES)).upper()
+    quarters = VARIANTS[variant].get("quarters")
+    return f"{parts}, {quarters} quarters" if quarters else parts
 
 
 def _video(segmenter: Segmenter) -> VideoParts | None:

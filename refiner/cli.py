@@ -161,7 +161,7 @@ def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     evaluate.add_argument("--split", default="val", help="of the manifest")
     evaluate.add_argument("--prompts", default=None, help="box,mask,points:1,points:10,noc")
     evaluate.add_argument(
-        "--models", default=None, help="sam2, sam2refiner, hq-sam2, ablations, by comma"
+        "--models", default=None, help="sam2, sam2refiner, hq-sam2, ablations, by comma; or all"
     )
     evaluate.add_argument("--seeds", type=int, default=3)
     evaluate.add_argument("--source", help="only the rows of these sources, by comma")

@@ -57,11 +57,13 @@ def mask_of(pair: MaskPair, model: str) -> Mask:
 
 
 def parse_models(text: str) -> tuple[str, ...]:
-    """Read a list like `sam2,sam2refiner`; a model named twice is taken once.
+    """Read a list like `sam2,sam2refiner`, or `all`; a model named twice is taken once.
 
     Raises:
         InputError: a model is unknown.
     """
+    if text == "all":
+        return MODELS
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in MODELS:
