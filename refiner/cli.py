@@ -207,7 +207,9 @@ def _train_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     train.add_argument("--steps", type=int)
     train.add_argument("--backbone", choices=BACKBONES, default=LITE)
     train.add_argument("--weights", type=Path, help="of the base a refiner is trained on")
-    train.add_argument("--from", type=Path, dest="start", help="weights to start from")
+    train.add_argument(
+        "--from", type=Path, dest="start", help="weights to start from, or their folder"
+    )
     train.add_argument(
         "--stages",
         type=parse_stages,

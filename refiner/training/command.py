@@ -62,8 +62,8 @@ class TrainCommand:
     weights: Path | None = None
     """For `refiner` and `hq`: the base's weights; the embedded ones of sam2-lite if not given."""
     start: Path | None = None
-    """Weights to start from: of the same model as the one trained. For `memory` the sam2-lite whose
-    image path is kept; the embedded one if not given."""
+    """Weights to start from, of the same model as the one trained; for several variants the folder
+    they are in. For `memory` the sam2-lite whose image path is kept; the embedded one if not given."""
     stages: tuple[tuple[float, int, int], ...] = ()
     """The curriculum, see `Stage`; the one of this file if not given."""
     pictures: int | None = None
@@ -98,9 +98,11 @@ def run(command: TrainCommand) -> list[Path]:
 
 def _train_base(command: TrainCommand) -> list[Path]:
     config = LiteConfig()
+    kept = {}
     if command.start is not None:
         base, header = load_base(command.start)
         config = LiteConfig(**header.config)
+        kept = {name: header.trained[name] for name in {"memory"} & header.trained.keys()}
     else:
         base = build_lite(config)
         base.image_encoder.trunk.load_imagenet(config.trunk, _imagenet(config.trunk))
@@ -109,7 +111,7 @@ def _train_base(command: TrainCommand) -> list[Path]:
     task.set_size(config.image_size)
     path = command.out / "sam2-lite.safetensors"
     if _leads():
-        save_base(path, base, config, _record(command, progress))
+        save_base(path, base, config, {**_record(command, progress), **kept})
     return [path]
 
 
@@ -132,8 +134,12 @@ def _train_memory(command: TrainCommand) -> list[Path]:
 def _train_refiners(command: TrainCommand) -> list[Path]:
     base = _base(command)
     names = (HQ,) if command.what == "hq" else command.variants or (REFINER,)
-    if command.start is not None and len(names) > 1:
-        raise InputError("--from gives the weights of one model; name one variant with it.")
+    start = command.start
+    if start is not None and start.is_file() and len(names) > 1:
+        raise InputError(
+            f"--from {start} is the weights of one model; name one variant with it, or give the "
+            f"folder that holds the weights of {', '.join(names)}."
+        )
     refiners = {name: _new_refiner(command, base, name) for name in names}
     lite = command.backbone == LITE
     stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
@@ -150,8 +156,10 @@ def _new_refiner(command: TrainCommand, base: SAM2Base, name: str) -> Refiner:
     torch.manual_seed(command.seed)  # what a variant starts from depends on no other variant
     sizes = {"hidden_dim": base.hidden_dim, "image_size": base.image_size}
     refiner = build_refiner(HQ if name == HQ else REFINER, {**sizes, **VARIANTS[name]})
-    if command.start is not None:
-        fill_refiner(refiner, command.start)
+    if (start := command.start) is not None:
+        fill_refiner(
+            refiner, start / weights_name(name, command.backbone) if start.is_dir() else start
+        )
     return refiner
 
 

@@ -335,9 +335,16 @@ def test_variants_are_trained_side_by_side_and_gone_on_with(
     assert train("refiner", manifest, tmp_path / "b", *one, *given) == 0
     again = load_refiner(tmp_path / "b" / "sam2refiner-la-lite.safetensors", base)[0]
     assert state_id(again) == state_id(load_refiner(first, base)[0])
+    both = [*variants, "--from", tmp_path / "a", "--rate", "0"]
+    assert train("refiner", manifest, tmp_path / "c", *both, *given) == 0
+    again = load_refiner(tmp_path / "c" / "sam2refiner-la-lite.safetensors", base)[0]
+    assert state_id(again) == state_id(load_refiner(first, base)[0])
     capsys.readouterr()
     line = refused(capsys, train("refiner", manifest, tmp_path, *variants, "--from", first, *given))
     assert "one variant" in line
+    empty = ["--from", tmp_path / "a" / "none", *given]
+    line = refused(capsys, train("refiner", manifest, tmp_path, *variants, *empty))
+    assert "none" in line
 
 
 @pytest.mark.parametrize("text", ["", "1:64", "0.5:64:2", "0.5:64:2,0.2:64:2,1:64:2", "1:60:2"])

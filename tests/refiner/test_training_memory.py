@@ -348,3 +348,10 @@ def test_the_command_trains_the_memory_of_a_base_and_keeps_the_rest(
     assert not torch.equal(
         after.state_dict()["maskmem_tpos_enc"], before.state_dict()["maskmem_tpos_enc"]
     )
+    again = ["--manifest", manifest, "--from", out / "sam2-lite.safetensors", "--out", out / "b"]
+    assert main(["train", "base", *map(str, [*again, "--steps", 1, *options])]) == 0
+    further, kept = load_base(out / "b" / "sam2-lite.safetensors")
+    assert kept.trained["memory"] == header.trained["memory"]
+    assert torch.equal(
+        after.state_dict()["maskmem_tpos_enc"], further.state_dict()["maskmem_tpos_enc"]
+    )
