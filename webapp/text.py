@@ -346,7 +346,7 @@ COMPARE = {
     "results_plot": "Measured mIoU and mBIoU over the number of points: {}",
     "one_variant": "Only one refiner is here, the full SAM2Refiner; there is nothing to compare it "
     "with. Variants with some of its parts left out appear here once their weights lie in "
-    "`assets/weights`.",
+    "`assets/weights/ablation`.",
     "variants_intro": "The picture and the prompts of the image tab through SAM2, the full "
     "SAM2Refiner and: {}.",
     "run_variants": "Run all on the picture of the image tab",
