@@ -21,6 +21,7 @@ from refiner.config import BACKBONES, LITE
 from refiner.types import InputError
 from refiner.verbs import (
     MODELS,
+    run_average,
     run_bench,
     run_evaluate,
     run_refine,
@@ -67,6 +68,10 @@ def build_parser() -> Parser:
     _evaluate_options(verbs)
     _report_options(verbs)
     _train_options(verbs)
+    average = verbs.add_parser("average", help="average the weights of several runs of the base")
+    average.add_argument("weights", type=Path, nargs="+", metavar="FILE")
+    average.add_argument("--out", type=Path, required=True, metavar="FILE")
+    average.set_defaults(run=run_average)
     bench = verbs.add_parser("bench", help="measure speed and memory")
     bench.add_argument("--json", type=Path, metavar="OUT.json")
     bench.add_argument(

@@ -146,6 +146,14 @@ def run_train(options: argparse.Namespace) -> None:
     _say("\n".join(f"Wrote {path}" for path in run(TrainCommand(**chosen))))
 
 
+def run_average(options: argparse.Namespace) -> None:
+    """Average and write the weights."""
+    from refiner.training.average import average
+
+    average(options.weights, options.out, options.command)
+    _say(f"Wrote {options.out}")
+
+
 def run_bench(options: argparse.Namespace) -> None:
     """Measure and print milliseconds, ratios and megabytes, a line each."""
     import torch
