@@ -35,7 +35,13 @@ MIX = {
     "composite": 0.18,
 }
 """Share of each kind of picture; a kind the manifest lacks is left out."""
-SOURCE_WEIGHTS = {"alphamatting": 8.0, "jokermatting": 8.0, "pymatting": 8.0, "cwfid": 1.5}
+SOURCE_WEIGHTS = {
+    "alphamatting": 8.0,
+    "jokermatting": 8.0,
+    "pymatting": 8.0,
+    "cwfid": 4.0,
+    "crackforest": 2.5,
+}
 """How much more often a photo of a small set of fine outlines is drawn; 1 where nothing is said."""
 PASTE_SHARE = 0.4
 """Share of object photos that get one or two cut-outs, so that the prompt decides."""
