@@ -59,6 +59,8 @@ def _title(variant: str) -> str:
     if variant == HQ:
         return "HQ-SAM2"
     parts = " + ".join(VARIANTS[variant].get("modules", MODULES)).upper()
+    if variant == "sam2refiner-paper":
+        return f"{parts} wired as in the paper"
     quarters = VARIANTS[variant].get("quarters")
     return f"{parts}, {quarters} quarters" if quarters else parts
 

@@ -274,6 +274,7 @@ def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
         "kind": header.kind,
         "modules": list(model.config.modules) if isinstance(model, SAM2Refiner) else [],
         "quarters": model.config.quarters if isinstance(model, SAM2Refiner) else "",
+        "local_skip": isinstance(model, SAM2Refiner) and model.config.local_skip,
         "trained": header.trained,
     }
 

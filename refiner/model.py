@@ -93,7 +93,8 @@ class SAM2Refiner(nn.Module):
         if "mr" not in self.config.modules:
             return RefinerFeatures(g, (), None)
         mask_refinement = self.mask_refinement
-        return RefinerFeatures(g, mask_refinement.project(fpn), mask_refinement.low_level(images))
+        levels = mask_refinement.project(fpn, local)
+        return RefinerFeatures(g, levels, mask_refinement.low_level(images))
 
     def forward(
         self,
@@ -242,13 +243,17 @@ class ReceptiveFieldBlock(nn.Module):
 
 
 class MaskRefinement(nn.Module):
-    """A UNet-like decoder from E' up to the picture's own pixels (section 3.2.3)."""
+    """A UNet-like decoder from E' up to the picture's own pixels (section 3.2.3).
+
+    Beyond the paper, D2 also sees L, which has the side of s1 and knows more of what things are.
+    """
 
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
         w1, w2, w3, w4, w5 = config.widths
         width = config.hidden_dim
         self.projections = nn.ModuleList(nn.Conv2d(width, out, 1) for out in (w1, w2, w3))
+        self.local = nn.Conv2d(width, w2, 1) if config.local_skip else None
         self.stages = nn.ModuleList(
             (_block(width + w1, w1), _block(w1 + w2, w2), _block(w2 + w3, w3))
         )
@@ -268,11 +273,14 @@ class MaskRefinement(nn.Module):
         self.output = nn.Sequential(nn.GELU(), nn.Conv2d(w5, 1, 3, padding=1))
         _zero(self.output[1])
 
-    def project(self, fpn: Fpn) -> tuple[Tensor, Tensor, Tensor]:
-        """Project s2, s1, s0 to the widths of D1, D2, D3."""
+    def project(self, fpn: Fpn, local: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Project s2, s1, s0 to the widths of D1, D2, D3; L, if wanted, is added to s1."""
         s2, s1, s0 = (
             project(level) for project, level in zip(self.projections, fpn[::-1], strict=True)
         )
+        if self.local is not None:
+            assert local is not None
+            s1 = s1 + F.interpolate(self.local(local), s1.shape[-2:], mode="bilinear")
         return s2, s1, s0
 
     def forward(

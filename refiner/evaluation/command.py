@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from refiner.checkpoint import HQ, REFINER
-from refiner.config import LITE, MODULES, VARIANTS, weights_name
+from refiner.config import LITE, VARIANTS, RefinerConfig, weights_name
 from refiner.datasets import read_dataset
 from refiner.evaluation.image import evaluate_images, parse_models
 from refiner.evaluation.prompts import parse_prompt_specs
@@ -108,10 +108,13 @@ def _variant(details: Mapping[str, Any]) -> str:
     if details["kind"] == HQ:
         return HQ
     for name, settings in VARIANTS.items():
-        wanted = {"modules": list(MODULES), "quarters": "source"} | settings
-        if all(list(wanted[key]) == list(details[key]) for key in wanted):
+        if _settings(asdict(RefinerConfig(128, 512, **settings))) == _settings(details):
             return name
     return f"SAM2Refiner with the modules {', '.join(details['modules'])} of no variant"
+
+
+def _settings(config: Mapping[str, Any]) -> tuple[list[str], str, bool]:
+    return list(config["modules"]), config["quarters"], config["local_skip"]
 
 
 def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) -> dict[str, Tracker]:

@@ -472,6 +472,9 @@ def loads(monkeypatch):
         parts = [part for part in ("la", "pr", "mr") if f"-{part}" in refiner.name]
         segmenter.info.details["modules"] = [] if hq else parts or ["la", "pr", "mr"]
         segmenter.info.details["quarters"] = "half" if "-half" in refiner.name else "source"
+        modules = segmenter.info.details["modules"]
+        paper = "paper" in refiner.name or "la-mr" in refiner.name
+        segmenter.info.details["local_skip"] = {"la", "mr"} <= set(modules) and not paper
         return segmenter
 
     monkeypatch.setattr(command, "load_segmenter", load)
@@ -498,6 +501,7 @@ def test_weights_of_another_kind_are_refused_for_a_name(loads, tmp_path):
         ("sam2refiner", "hq", "hq-sam2"),
         ("sam2refiner", "x-la-mr", "sam2refiner-la-mr"),
         ("sam2refiner-la", "x-half", "sam2refiner-half"),
+        ("sam2refiner", "x-paper", "sam2refiner-paper"),
         ("sam2refiner-pr-mr", "x-mr", "SAM2Refiner with the modules mr of no variant"),
     ):
         with pytest.raises(InputError, match=f"weights of {name}, but .*{file} holds a {held}"):

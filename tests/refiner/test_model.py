@@ -99,8 +99,9 @@ def test_modules_have_the_sizes_of_the_paper_at_256_channels():
         refiner = SAM2Refiner(RefinerConfig(256, 1024))
     assert parameters(refiner.localization_augment) == pytest.approx(0.53e6, rel=0.02)
     assert parameters(refiner.prompt_retargeting) == pytest.approx(1.89e6, rel=0.02)
-    assert parameters(refiner.mask_refinement) == pytest.approx(0.65e6, rel=0.02)
-    assert parameters(refiner) == pytest.approx(3.07e6, rel=0.02)
+    assert parameters(refiner.mask_refinement.local) == 64 * (256 + 1)
+    assert parameters(refiner.mask_refinement) == pytest.approx(0.66e6, rel=0.02)
+    assert parameters(refiner) == pytest.approx(3.09e6, rel=0.02)
 
 
 def answer(base, refiner, pictures, points, index=ONE, masks=None):
@@ -276,12 +277,30 @@ def test_mask_refinement_starts_at_zero_with_heads_that_learn(lite_run):
     module = MaskRefinement(RefinerConfig(128, 512))
     with torch.inference_mode():
         prepared = SimpleNamespace(
-            levels=module.project(lite_run.fpn), low_level=module.low_level(lite_run.picture)
+            levels=module.project(lite_run.fpn, lite_run.local),
+            low_level=module.low_level(lite_run.picture),
         )
         logits, heads = module(lite_run.decoded.embedding, prepared, ONE)
     assert logits.shape == (1, 1, 512, 512)
     assert not logits.any()
     assert all(head.std() > 0 for head in heads)
+
+
+def test_the_quarters_reach_mask_refinement_unless_it_is_the_papers(lite_base):
+    torch.manual_seed(0)
+    pictures = torch.randn(1, 3, 128, 128)
+    features, fpn = encode(lite_base, pictures)
+    locals_ = [torch.randn(1, 64, side, side) for side in (16, 16, 8)]
+    for skips in (True, False):
+        refiner = SAM2Refiner(RefinerConfig(64, 128, local_skip=skips)).eval()
+        levels = [
+            refiner.prepare(lite_base, features.g, fpn, pictures, local).levels for local in locals_
+        ]
+        assert torch.equal(levels[0][1], levels[1][1]) != skips
+        assert torch.equal(levels[0][0], levels[1][0])
+        assert torch.equal(levels[0][2], levels[1][2])
+        assert levels[2][1].shape == levels[0][1].shape
+    assert not RefinerConfig(64, 128, modules=("pr", "mr")).local_skip
 
 
 def test_the_picture_itself_reaches_single_pixels_of_the_answer(lite_base, new_refiner):

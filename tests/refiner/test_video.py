@@ -226,7 +226,7 @@ def test_the_base_tracks_as_the_sam2_package_does(
     found = logits_of(tracker.track(clip, prompts))
     expected = reference(bases[name], clip, prompts)
     assert any((value > 0).any() for value in expected.values())
-    assert_same(found, expected, atol=1e-3)  # rounding adds up from frame to frame
+    assert_same(found, expected, atol=5e-3)  # rounding adds up from frame to frame
 
 
 def test_forgetting_old_frames_changes_nothing(video_base, tracker_of, reference, new_clip):
