@@ -19,7 +19,7 @@ from refiner.types import ImageArray, Prompts
 from webapp.examples import ExampleSource, installed
 
 ASSETS = Path(__file__).parent
-CASES = {"part": ("cat", 1), "twigs": ("tree", 1), "spokes": ("wheel", 3), "holes": ("tower", 2)}
+CASES = {"edge": ("cat", 1), "twigs": ("tree", 1), "parts": ("wheel", 3)}
 """The example's name and how many of its own prompts are given."""
 SIDE = 420
 """Longer side of each of the three pictures."""
