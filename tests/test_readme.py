@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -39,12 +40,21 @@ def test_there_are_commands_to_check() -> None:
     assert len(COMMANDS) >= 4
 
 
-@pytest.mark.parametrize("target", ["run", "test", "bench"])
+@pytest.mark.parametrize("target", ["run", "test", "bench", "results"])
 def test_make_targets_exist(target: str) -> None:
     assert shutil.which("make"), "make is needed to run and test the project; install it"
     assert f"make {target}" in README
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_make_results_is_what_measured_every_result() -> None:
+    make = ["make", "-n", "results", "MANIFEST=../shared/data/manifest.jsonl"]
+    printed = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"python -m refiner .* --json assets/results/.*", printed)
+    results = sorted((ROOT / "assets/results").glob("*.json"))
+    measured = [json.loads(file.read_text(encoding="utf-8")) for file in results]
+    assert sorted(one.get("config", one)["command"] for one in measured) == sorted(commands)
 
 
 def test_the_library_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -128,9 +128,9 @@ def plots(results_dir: Path, tall: bool = False) -> dict[str, Figure]:
 
 
 def _drawable(results_dir: Path) -> list[Results]:
-    """Read the documents with scores over points; ablations have too many lines for a plot."""
+    """Read the documents with a curve over points; ablations have too many for a plot."""
     found = read_results(results_dir)
-    return [results for results in found if results.point_prompts and not results.ablation]
+    return [results for results in found if len(results.point_prompts) > 1 and not results.ablation]
 
 
 def _panels(results: Results) -> list[Panel]:

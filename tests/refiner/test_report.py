@@ -86,6 +86,12 @@ def test_variants_stand_in_the_papers_order_beside_its_numbers(results, document
     assert list(plots(results)) == ["lite"]
 
 
+def test_one_count_of_points_is_no_curve(results, document):
+    document["rows"] = [row("objects", "points:10", "sam2", 0.7, 0.6)]
+    (results / "regions.json").write_text(json.dumps(document))
+    assert list(plots(results)) == ["lite"]
+
+
 def test_everything_is_left_out_where_it_is_one_group_alone(results, document):
     document["rows"] = [one | {"n": 5} for one in document["rows"] if one["prompts"] != "noc"]
     (results / "lite.json").write_text(json.dumps(document))
