@@ -22,7 +22,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m refiner bench
 	$(BIN)/python -m tests.browser.bench
 
-# All that is measured, from the committed weights and the photos of MANIFEST: half an hour on two CPU cores.
+# All that is measured, from the committed weights and the photos of MANIFEST: about half an hour.
 results: $(VENV)/.dev
 	$(EVALUATE) --only photos --source $(OBJECTS) --json $(RESULTS)/val.json
 	$(EVALUATE) --only photos --source bsds,ccp,camvid --prompts box,points:10 --models sam2 --json $(RESULTS)/regions.json

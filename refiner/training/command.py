@@ -102,7 +102,7 @@ def _train_base(command: TrainCommand) -> list[Path]:
     if command.start is not None:
         base, header = load_base(command.start)
         config = LiteConfig(**header.config)
-        kept = {name: header.trained[name] for name in {"memory"} & header.trained.keys()}
+        kept = {name: told for name, told in header.trained.items() if name == "memory"}
     else:
         base = build_lite(config)
         base.image_encoder.trunk.load_imagenet(config.trunk, _imagenet(config.trunk))
