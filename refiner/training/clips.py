@@ -21,7 +21,6 @@ from refiner.training.data import (
     DataOptions,
     TrainingData,
     read_rgb,
-    read_rgba,
     still,
 )
 from refiner.types import ImageArray, InputError
@@ -213,9 +212,8 @@ class ClipData(TrainingData):
         self, frames: list[ImageArray], layers: Layers, rng: Rng
     ) -> tuple[list[ImageArray], Layers]:
         """Let a cut-out move through a clip; it hides what lies below it."""
-        path = self.cutouts[int(rng.integers(len(self.cutouts)))]
         size = self.options.image_size
-        source, motion = flight(read_rgba(path), size, rng)
+        source, motion = flight(self.cutout(rng), size, rng)
         flown, alphas = [], []
         for frame, image in enumerate(frames):
             layer = warp(source, motion.maps(size, frame / (FRAMES - 1)))

@@ -174,13 +174,15 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         self, image: ImageArray, layers: Layers, count: int, rng: Rng
     ) -> tuple[ImageArray, Layers]:
         for _ in range(count):
-            if not self.options.dev and rng.random() < WIRE_SHARE:
-                cutout = wire_cutout(rng)
-            else:
-                cutout = read_rgba(self.cutouts[int(rng.integers(len(self.cutouts)))])
-            image, alpha = augment.paste(image, cutout, rng)
+            image, alpha = augment.paste(image, self.cutout(rng), rng)
             layers = [(layer * (1 - alpha / 255.0)).astype(np.uint8) for layer in layers] + [alpha]
         return image, layers
+
+    def cutout(self, rng: Rng) -> ImageArray:
+        """Draw a thing to paste, uint8 (height, width, 4): from a file, or drawn of thin parts."""
+        if not self.options.dev and rng.random() < WIRE_SHARE:
+            return wire_cutout(rng)
+        return read_rgba(self.cutouts[int(rng.integers(len(self.cutouts)))])
 
 
 def _listed(path: Path) -> list[Path]:
