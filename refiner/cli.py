@@ -236,6 +236,11 @@ def _train_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     train.add_argument("--trunk-from", type=float, default=2.0, dest="trunk_from")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--workers", type=int, default=1)
+    train.add_argument(
+        "--bf16",
+        action="store_true",
+        help="mixed precision on a CPU that multiplies bfloat16; a GPU always uses it",
+    )
     train.add_argument("--device")
     train.set_defaults(run=run_train)
 

@@ -36,10 +36,10 @@ class BaseTask:
             parameter.requires_grad_(name.startswith(self.trained))
 
     def parameter_groups(self, rate: float) -> list[dict[str, object]]:
-        """Return the optimizer's groups: the trunk learns at a tenth of the rate."""
+        """Return the optimizer's groups: the trunk learns at a fifth of the rate."""
         trunk = list(self.base.image_encoder.trunk.parameters())
         rest = [parameter for parameter in self.base.parameters() if parameter.requires_grad]
-        return [{"params": rest, "lr": rate}, {"params": trunk, "lr": rate / 10}]
+        return [{"params": rest, "lr": rate}, {"params": trunk, "lr": rate / 5}]
 
     def set_size(self, size: int) -> int:
         """Set S; return the side of the pictures wanted."""

@@ -76,6 +76,8 @@ class TrainCommand:
     rate: float = 8e-4
     seed: int = 0
     device: str | None = None
+    bf16: bool = False
+    """Mixed precision on a CPU."""
     workers: int = 1
     trunk_from: float = 2.0
     """For `base`: the share of the budget after which the trunk learns too."""
@@ -193,6 +195,7 @@ def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:
         steps=command.steps,
         seed=command.seed,
         device=_device(command),
+        bf16=command.bf16,
         workers=command.workers,
     )
 

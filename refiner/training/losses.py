@@ -11,6 +11,7 @@ from refiner.backbone import BaseOutput
 
 def bce_dice(logits: Tensor, truth: Tensor) -> Tensor:
     """Return BCE + Dice of each mask: logits and soft truth in [0, 1], (N, M, H, W) -> (N, M)."""
+    logits = logits.float()
     bce = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((-2, -1))
     share = logits.sigmoid()
     overlap = (share * truth).sum((-2, -1))

@@ -40,6 +40,7 @@ class RefinerTask:
         """Train `refiners` on `base`; S follows the stages only if the base is `resizable`."""
         self.base = base.eval().requires_grad_(False)
         self.module: nn.Module = nn.ModuleDict(refiners)
+        self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.resizable = resizable
 
     @property
@@ -86,7 +87,10 @@ class RefinerTask:
     def loss(
         self, images: Tensor, masks: Tensor, rng: Rng, share: float
     ) -> tuple[Tensor, dict[str, float]]:
-        """Return the sum of the refiners' losses (paper, equation 3) for one prompt an object.
+        """Return the sum of the refiners' losses (paper, equation 3).
+
+        Each of the K masks of a picture gets prompts of a kind of its own: most photos show one
+        object, which the same box K times would not teach more about.
 
         Args:
             images: uint8 (B, 3, 2S, 2S).
@@ -94,7 +98,20 @@ class RefinerTask:
             rng: where the prompts come from.
             share: share of the training budget that is used; not needed here.
         """
-        features, prepared = self.encode(images)
+        encoded = self.encode(images)
+        total = torch.zeros((), device=images.device)
+        logs: list[dict[str, float]] = []
+        for targets in torch.split(masks, 1, dim=1):
+            loss, log = self._answer_loss(encoded, targets, rng)
+            total = total + loss / masks.shape[1]
+            logs.append(log)
+        return total, {key: float(np.mean([log[key] for log in logs])) for key in logs[0]}
+
+    def _answer_loss(
+        self, encoded: Encoded, masks: Tensor, rng: Rng
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Prompt each picture's mask (B, 1, S, S) in one way; return the losses of the answers."""
+        features, prepared = encoded
         index, targets, _ = flatten(masks)
         inside = targets > 127
         given = prompts.draw(inside, rng)

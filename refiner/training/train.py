@@ -53,6 +53,8 @@ class TrainOptions:
     warmup_steps: int = 100
     seed: int = 0
     device: str = "cpu"
+    bf16: bool = False
+    """Mixed precision on a CPU, for one that multiplies bfloat16; a GPU always uses it."""
     workers: int = 1
     save_minutes: float = 5.0
     look_minutes: float = 10.0
@@ -166,7 +168,8 @@ def step(
         place = team.rank * options.accumulate + i
         rng = np.random.default_rng((options.seed, progress.step, place))
         torch.manual_seed(int(rng.integers(2**62)))
-        with torch.autocast(options.device, torch.bfloat16, enabled=options.device == "cuda"):
+        mixed = options.bf16 or options.device == "cuda"
+        with torch.autocast(options.device, torch.bfloat16, enabled=mixed):
             loss, log = task.loss(
                 images.to(options.device),
                 masks.to(options.device),

@@ -528,15 +528,52 @@ def test_the_trunk_learns_only_from_its_share_of_the_run_on(
     assert changed(base, before) == expected
 
 
-def test_the_trunk_learns_at_a_tenth_of_the_rate(new_base):
+def test_the_trunk_learns_at_a_fifth_of_the_rate(new_base):
     task = base_task(new_base())
     head, trunk = task.parameter_groups(1e-3)
-    assert (head["lr"], trunk["lr"]) == (1e-3, 1e-4)
+    assert (head["lr"], trunk["lr"]) == (1e-3, 2e-4)
     both = [id(parameter) for group in (head, trunk) for parameter in group["params"]]
     assert len(both) == len(set(both))
     assert {id(p) for p in task.base.image_encoder.trunk.parameters()} == {
         id(p) for p in trunk["params"]
     }
+
+
+def test_each_mask_of_a_picture_is_prompted_in_a_way_of_its_own(
+    new_base, new_refiner, plain_manifest, monkeypatch
+):
+    asked = []
+
+    def draw(masks, rng):
+        asked.append((masks.clone(), kind := ("box", "point")[len(asked) % 2]))
+        return prompts_draw(masks, rng, kind)
+
+    prompts_draw = prompts.draw
+    monkeypatch.setattr(prompts, "draw", draw)
+    task = refiner_task(new_base(), new_refiner())
+    images, masks = batch(plain_manifest, task.set_size(64), 64)
+    loss, log = task.loss(images, masks, np.random.default_rng(0), 0.0)
+    assert [kind for _, kind in asked] == ["box", "point"]
+    for place, (inside, _) in enumerate(asked):
+        assert torch.equal(inside, masks[:, place] > 127)
+    loss.backward()
+    assert all(
+        torch.isfinite(one.grad).all() for one in task.module.parameters() if one.grad is not None
+    )
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_mixed_precision_on_a_cpu_is_asked_for(new_base, manifest, tmp_path, bf16):
+    task, seen = base_task(new_base()), []
+    loss = task.loss
+
+    def watched(*given):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return loss(*given)
+
+    task.loss = watched
+    train(task, run_options(manifest, tmp_path, steps=1, bf16=bf16))
+    assert seen == [bf16]
 
 
 def test_the_refiners_base_never_changes(new_base, new_refiner, manifest, tmp_path):
