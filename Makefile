@@ -24,8 +24,9 @@ bench: $(VENV)/.dev
 
 # All that is measured, from the committed weights and the photos of MANIFEST: about half an hour.
 results: $(VENV)/.dev
-	$(EVALUATE) --only photos --source $(OBJECTS) --json $(RESULTS)/val.json
-	$(EVALUATE) --only photos --source bsds,ccp,camvid --prompts box,points:10 --models sam2 --json $(RESULTS)/regions.json
+	$(EVALUATE) --only photos --source $(OBJECTS) --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/val.json
+	$(EVALUATE) --only photos --source ecssd --prompts noc --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/clicks.json
+	$(EVALUATE) --only photos --source bsds,ccp,camvid --prompts box,points:10 --models sam2,hq-sam2 --json $(RESULTS)/regions.json
 	$(EVALUATE) --only photos --source $(OBJECTS) --prompts dilated,eroded,polygon --json $(RESULTS)/degraded.json
 	$(EVALUATE) --only videos --prompts box,mask --json $(RESULTS)/videos.json
 	$(EVALUATE) --only videos --prompts box,mask --fast --json $(RESULTS)/videos-fast.json

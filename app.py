@@ -41,10 +41,13 @@ def _arguments() -> argparse.Namespace:
 
 
 def _variants(arguments: argparse.Namespace) -> dict[str, Callable[[], Segmenter]]:
-    """Return loaders of the ablations and the baseline that are in the assets, by title."""
+    """Return loaders of the baseline and the ablations that are in the assets, by title."""
     if arguments.backbone != LITE:
         return {}
-    files = {name: ASSETS / "weights" / "ablation" / weights_name(name, LITE) for name in VARIANTS}
+    folder = ASSETS / "weights"
+    files = {HQ: folder / weights_name(HQ, LITE)} | {
+        name: folder / "ablation" / weights_name(name, LITE) for name in VARIANTS if name != HQ
+    }
     return {
         _title(name): partial(
             load_segmenter, device=arguments.device, weights=arguments.weights, refiner=file

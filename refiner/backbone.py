@@ -45,7 +45,6 @@ __all__ = [
     "click_maps",
     "decode",
     "encode",
-    "encode_coarse",
     "load_official",
     "mask_to_logits",
     "normalise",
@@ -112,7 +111,12 @@ def encode(base: SAM2Base, images: Tensor) -> tuple[BaseFeatures, Fpn]:
     Returns:
         The features prompts need, and the neck's own maps s0, s1, s2.
     """
-    s0, s1, s2 = base.image_encoder(images)["backbone_fpn"]
+    one_by_one = images.is_cpu and images.shape[-1] >= ONE_BY_ONE
+    parts = torch.split(images, 1) if one_by_one else (images,)
+    maps = [base.image_encoder(part)["backbone_fpn"] for part in parts]
+    s0, s1, s2 = (
+        torch.cat(level) if len(level) > 1 else level[0] for level in zip(*maps, strict=True)
+    )
     return project(base, (s0, s1, s2)), (s0, s1, s2)
 
 
@@ -122,19 +126,6 @@ def project(base: SAM2Base, fpn: Fpn) -> BaseFeatures:
     decoder = base.sam_mask_decoder
     g = s2 + base.no_mem_embed.reshape(1, -1, 1, 1) if base.directly_add_no_mem_embed else s2
     return BaseFeatures((decoder.conv_s0(s0), decoder.conv_s1(s1)), g)
-
-
-def encode_coarse(base: SAM2Base, images: Tensor) -> Tensor:
-    """Return only s2, (B, C, S/16, S/16), of normalised pictures (B, 3, S, S).
-
-    The neck adds nothing from the finer levels to s2, so it is shown one pixel of each.
-    """
-    if images.is_cpu and len(images) > 1 and images.shape[-1] >= ONE_BY_ONE:
-        return torch.cat([encode_coarse(base, image[None]) for image in images])
-    s0, s1, *coarse = base.image_encoder.trunk(images)
-    maps, _ = base.image_encoder.neck([s0[..., :1, :1], s1[..., :1, :1], *coarse])
-    s2: Tensor = maps[2]
-    return s2
 
 
 @contextmanager

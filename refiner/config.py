@@ -71,7 +71,7 @@ class RefinerConfig:
     """C of the base model."""
     image_size: int
     """S of the base model."""
-    widths: tuple[int, int, int, int, int] = (128, 64, 32, 32, 16)
+    widths: tuple[int, int, int, int, int] = (128, 64, 48, 32, 8)
     """Channels of mask refinement at S/16, S/8, S/4, S/2 and S."""
     heads: int = 8
     """Attention heads of localization augment and prompt retargeting."""
@@ -83,17 +83,16 @@ class RefinerConfig:
     """Which of the three modules are there; all but in ablations."""
     quarters: str = "source"
     """One of `QUARTERS`."""
-    local_skip: bool = True
-    """Whether mask refinement sees L too, beyond the paper; never without both modules."""
+    skips: bool = True
+    """Whether mask refinement also sees the quarters' maps and the base's mask, beyond the paper;
+    never without both modules."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))  # lists when read from JSON
         object.__setattr__(self, "modules", tuple(self.modules))
         if not self.modules or not set(self.modules) <= set(MODULES):
             raise ValueError(f"modules must be some of {MODULES}, got {self.modules}.")
-        object.__setattr__(
-            self, "local_skip", self.local_skip and {"la", "mr"} <= set(self.modules)
-        )
+        object.__setattr__(self, "skips", self.skips and {"la", "mr"} <= set(self.modules))
         if self.quarters not in QUARTERS:
             raise ValueError(f"quarters must be one of {QUARTERS}, got {self.quarters!r}.")
 
@@ -102,11 +101,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "sam2refiner": {},
     "sam2refiner-la": {"modules": ("la",)},
     "sam2refiner-la-pr": {"modules": ("la", "pr")},
-    "sam2refiner-la-mr": {"modules": ("la", "mr"), "local_skip": False},
+    "sam2refiner-la-mr": {"modules": ("la", "mr"), "skips": False},
     "sam2refiner-pr-mr": {"modules": ("pr", "mr")},
     "sam2refiner-resized": {"quarters": "resized"},
     "sam2refiner-half": {"quarters": "half"},
-    "sam2refiner-paper": {"local_skip": False},
+    "sam2refiner-paper": {"skips": False},
     "hq-sam2": {},
 }
 """What can be trained on a base, with its settings: the whole model, its ablations, the baseline."""

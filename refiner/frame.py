@@ -33,7 +33,7 @@ from refiner.memory_bank import (
     mask_as_answer,
     to_answer,
 )
-from refiner.model import RefinerFeatures, grown, local_features, picture_to_cut
+from refiner.model import Local, RefinerFeatures, grown, local_features, picture_to_cut
 from refiner.tensors import resize, to_points
 from refiner.types import ImageArray
 from refiner.video_types import FramePrompts
@@ -54,14 +54,14 @@ class Look:
         features: what SAM2 decodes without memory.
         fpn: the neck's maps s0, s1, s2.
         picture: the normalised frame (1, 3, S, S).
-        local: L of the quarters, where the refiner needs it.
+        local: the quarters' maps, where the refiner needs them.
     """
 
     size_hw: tuple[int, int]
     features: BaseFeatures
     fpn: Fpn
     picture: Tensor
-    local: Tensor | None
+    local: Local | None
 
     @property
     def s2(self) -> Tensor:
@@ -165,15 +165,14 @@ class FrameModels:
     def _prepare(self, look: Look, g: Tensor) -> Any:
         """Prepare the refiner for N global features (N, C, h, h) of one frame."""
         count = len(g)
-        local = None if look.local is None else look.local.expand(count, -1, -1, -1)
-        prepared = self.refiner.prepare(self.base, g, look.fpn, look.picture, local)
+        prepared = self.refiner.prepare(self.base, g, look.fpn, look.picture, look.local)
         if not isinstance(prepared, RefinerFeatures):
             return prepared
-        low = prepared.low_level
         return replace(
             prepared,
-            levels=tuple(level.expand(count, -1, -1, -1) for level in prepared.levels),
-            low_level=None if low is None else low.expand(count, -1, -1, -1),
+            levels=tuple(_shared(level, count) for level in prepared.levels),
+            fine=_shared(prepared.fine, count),
+            low_level=_shared(prepared.low_level, count),
         )
 
     def _mask(self, mask: NDArray[Any] | None) -> Tensor:
@@ -186,6 +185,11 @@ class FrameModels:
 
     def _tensor(self, mask: NDArray[Any]) -> Tensor:
         return torch.from_numpy(mask.astype(np.float32))[None, None].to(self.device)
+
+
+def _shared(maps: Any, count: int) -> Any:
+    """Show one picture's maps, if there are any, to `count` objects."""
+    return None if maps is None else maps.expand(count, -1, -1, -1)
 
 
 def no_points(count: int, device: torch.device) -> PointPrompts:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from refiner.backbone import MLP, BaseFeatures, Fpn, PointPrompts, SAM2Base, decode
 from refiner.config import HQConfig
-from refiner.model import RefinerOutput, grown
+from refiner.model import Local, RefinerOutput, grown
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class HQSAM2(nn.Module):
         )
 
     def prepare(
-        self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Tensor | None
+        self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Local | None
     ) -> HQFeatures:
         """Do once what no prompt changes; see `SAM2Refiner.prepare`."""
         return HQFeatures(self.early(fpn[0]) + self.late(g))

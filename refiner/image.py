@@ -29,7 +29,7 @@ from refiner.backbone import (
 from refiner.checkpoint import Header, Refiner, file_id, load_base, load_refiner, state_id
 from refiner.config import BACKBONES, LITE
 from refiner.embedding import Embedding, EmbeddingCache
-from refiner.model import RefinerOutput, SAM2Refiner, local_features, picture_to_cut
+from refiner.model import Local, RefinerOutput, SAM2Refiner, local_features, picture_to_cut
 from refiner.tensors import resize, to_mask, to_mask_logits, to_points
 from refiner.types import (
     MAX_OBJECTS,
@@ -196,7 +196,7 @@ class ImageSegmenter(BaseSegmenter):
         local = self._local(pixels, picture)
         return self.refiner.prepare(self.base, features.g, fpn, picture, local)
 
-    def _local(self, pixels: Tensor, whole: Tensor) -> Tensor | None:
+    def _local(self, pixels: Tensor, whole: Tensor) -> Local | None:
         """Encode the quarters of a picture (1, 3, H, W), if the refiner asks for them."""
         if self.refiner.quarters is None:
             return None
@@ -274,7 +274,7 @@ def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
         "kind": header.kind,
         "modules": list(model.config.modules) if isinstance(model, SAM2Refiner) else [],
         "quarters": model.config.quarters if isinstance(model, SAM2Refiner) else "",
-        "local_skip": isinstance(model, SAM2Refiner) and model.config.local_skip,
+        "skips": isinstance(model, SAM2Refiner) and model.config.skips,
         "trained": header.trained,
     }
 

@@ -23,7 +23,7 @@ from refiner.backbone import (
     TwoWayAttentionBlock,
     click_maps,
     decode,
-    encode_coarse,
+    encode,
     prompt_map_encoder,
 )
 from refiner.config import RefinerConfig
@@ -36,11 +36,13 @@ class RefinerFeatures:
     Attributes:
         g: the refined global feature G_ref, (B, C, h, h).
         levels: s2, s1, s0 projected for mask refinement, at S/16, S/8 and S/4.
+        fine: the quarters' finest map projected for it, at S/2; None without skips.
         low_level: the feature of the picture's own pixels, at S.
     """
 
     g: Tensor
     levels: tuple[Tensor, ...]
+    fine: Tensor | None
     low_level: Tensor | None
 
 
@@ -57,6 +59,11 @@ class RefinerOutput:
     logits: Tensor
     intermediate: tuple[Tensor, ...]
     decoded: BaseOutput
+
+
+Local = tuple[Tensor, Tensor, Tensor]
+"""The quarters' maps put together: C/8 channels at S/2, C/4 at S/4, and L, C at S/8 (each of half
+that side where the quarters are of half size)."""
 
 
 class SAM2Refiner(nn.Module):
@@ -76,25 +83,25 @@ class SAM2Refiner(nn.Module):
             self.plain_head = PlainHead(config)
 
     def prepare(
-        self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Tensor | None
+        self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Local | None
     ) -> RefinerFeatures:
         """Do once what no prompt changes.
 
         Args:
             base: the frozen base model.
-            g: the global feature G, (B, C, h, h).
+            g: the global feature G, (B, C, h, h); several of one picture in a clip.
             fpn: the neck's maps s0, s1, s2.
             images: normalised pictures (B, 3, S, S).
-            local: L, see `local_features`.
+            local: see `local_features`.
         """
         if self.quarters:
             assert local is not None
-            g = self.localization_augment(g, local, base.sam_prompt_encoder.pe_layer)
+            coarse = local[2].expand(len(g), -1, -1, -1)
+            g = self.localization_augment(g, coarse, base.sam_prompt_encoder.pe_layer)
         if "mr" not in self.config.modules:
-            return RefinerFeatures(g, (), None)
-        mask_refinement = self.mask_refinement
-        levels = mask_refinement.project(fpn, local)
-        return RefinerFeatures(g, levels, mask_refinement.low_level(images))
+            return RefinerFeatures(g, (), None, None)
+        levels, fine = self.mask_refinement.project(fpn, local)
+        return RefinerFeatures(g, levels, fine, self.mask_refinement.low_level(images))
 
     def forward(
         self,
@@ -115,7 +122,7 @@ class SAM2Refiner(nn.Module):
             image_pe = base.sam_prompt_encoder.get_dense_pe()
             embedding = self.prompt_retargeting(decoded, points, image_pe)  # E' (N, C, h, h)
         if "mr" in self.config.modules:
-            logits, intermediate = self.mask_refinement(embedding, prepared, index)
+            logits, intermediate = self.mask_refinement(embedding, decoded, prepared, index)
             return RefinerOutput(logits + grown(decoded.best, base), intermediate, decoded)
         low = decoded.best
         if "pr" in self.config.modules:
@@ -136,17 +143,24 @@ def picture_to_cut(quarters: str, whole: Tensor, doubled: Tensor) -> Tensor:
     return whole if quarters == "half" else doubled
 
 
-def local_features(base: SAM2Base, pictures: Tensor) -> Tensor:
-    """Encode the four quarters of pictures (B, 3, H, W), 2S x 2S as a rule; s2 put together is L.
+def local_features(base: SAM2Base, pictures: Tensor) -> Local:
+    """Encode the four quarters of pictures (B, 3, H, W), 2S x 2S as a rule; put their maps together.
 
     Returns:
-        L, (B, C, H/16, W/16).
+        (B, C/8, H/4, W/4), (B, C/4, H/8, W/8), both as the mask decoder sees them, and L, s2 put
+        together, (B, C, H/16, W/16).
     """
     half = pictures.shape[-1] // 2
     rows = torch.split(pictures, half, dim=2)
     views = torch.stack([view for row in rows for view in torch.split(row, half, dim=3)])
-    s2 = encode_coarse(base, views.flatten(0, 1))  # (4B, C, h, h)
-    top_left, top_right, low_left, low_right = s2.chunk(4)
+    features, (_, _, s2) = encode(base, views.flatten(0, 1))
+    s0, s1 = features.high_res
+    return _joined(s0), _joined(s1), _joined(s2)
+
+
+def _joined(quarters: Tensor) -> Tensor:
+    """Put quarters back in place, (4B, C, h, w) -> (B, C, 2h, 2w)."""
+    top_left, top_right, low_left, low_right = quarters.chunk(4)
     top, low = torch.cat([top_left, top_right], dim=3), torch.cat([low_left, low_right], dim=3)
     return torch.cat([top, low], dim=2)
 
@@ -245,7 +259,9 @@ class ReceptiveFieldBlock(nn.Module):
 class MaskRefinement(nn.Module):
     """A UNet-like decoder from E' up to the picture's own pixels (section 3.2.3).
 
-    Beyond the paper, D2 also sees L, which has the side of s1 and knows more of what things are.
+    Beyond the paper, if the configuration has `skips`: D2, D3 and the step to S/2 also see the
+    quarters' maps, which have the sides of s1, s0 and S/2 and know more of what things are; D3 also
+    sees the base's mask and the map it was read from.
     """
 
     def __init__(self, config: RefinerConfig) -> None:
@@ -253,49 +269,54 @@ class MaskRefinement(nn.Module):
         w1, w2, w3, w4, w5 = config.widths
         width = config.hidden_dim
         self.projections = nn.ModuleList(nn.Conv2d(width, out, 1) for out in (w1, w2, w3))
-        self.local = nn.Conv2d(width, w2, 1) if config.local_skip else None
+        self.local = self.decoded = None
+        if config.skips:
+            pairs = ((width // 8, w4), (width // 4, w3), (width, w2))
+            self.local = nn.ModuleList(nn.Conv2d(given, out, 1) for given, out in pairs)
+            self.decoded = nn.Conv2d(width // 8 + 1, w3, 1)
         self.stages = nn.ModuleList(
             (_block(width + w1, w1), _block(w1 + w2, w2), _block(w2 + w3, w3))
         )
         self.heads = nn.ModuleList(nn.Conv2d(channels, 1, 1) for channels in (w1, w2, w3))
-        self.grow = nn.Sequential(
-            nn.ConvTranspose2d(w3, w4, 2, stride=2),
-            LayerNorm2d(w4),
-            nn.GELU(),
-            nn.ConvTranspose2d(w4, w5, 2, stride=2),
+        self.grow_half = nn.ConvTranspose2d(w3, w4, 2, stride=2)
+        self.grow_full = nn.Sequential(
+            LayerNorm2d(w4), nn.GELU(), nn.ConvTranspose2d(w4, w5, 2, stride=2)
         )
         self.low_level = nn.Sequential(
-            nn.Conv2d(3, w5, 3, padding=1),
-            LayerNorm2d(w5),
-            nn.GELU(),
-            nn.Conv2d(w5, w5, 3, padding=1),
+            nn.Conv2d(3, w5, 3, padding=1), nn.GELU(), nn.Conv2d(w5, w5, 3, padding=1)
         )
         self.output = nn.Sequential(nn.GELU(), nn.Conv2d(w5, 1, 3, padding=1))
         _zero(self.output[1])
 
-    def project(self, fpn: Fpn, local: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Project s2, s1, s0 to the widths of D1, D2, D3; L, if wanted, is added to s1."""
+    def project(self, fpn: Fpn, local: Local | None) -> tuple[Fpn, Tensor | None]:
+        """Project s2, s1, s0 to the widths of D1, D2, D3, with what the quarters add; and to S/2."""
         s2, s1, s0 = (
             project(level) for project, level in zip(self.projections, fpn[::-1], strict=True)
         )
-        if self.local is not None:
-            assert local is not None
-            s1 = s1 + F.interpolate(self.local(local), s1.shape[-2:], mode="bilinear")
-        return s2, s1, s0
+        if self.local is None:
+            return (s2, s1, s0), None
+        assert local is not None
+        l0, l1, l2 = (project(level) for project, level in zip(self.local, local, strict=True))
+        return (s2, s1 + _sized(l2, s1.shape[-1]), s0 + _sized(l1, s0.shape[-1])), _sized(
+            l0, 2 * s0.shape[-1]
+        )
 
     def forward(
-        self, embedding: Tensor, prepared: RefinerFeatures, index: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        self, embedding: Tensor, decoded: BaseOutput, prepared: RefinerFeatures, index: Tensor
+    ) -> tuple[Tensor, Fpn]:
         """Return logits (N, 1, S, S), zero at first, and those of D1, D2, D3."""
         x, heads = embedding, []
         for stage, head, level in zip(self.stages, self.heads, prepared.levels, strict=True):
-            if x.shape[-1] != level.shape[-1]:
-                x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             skip = level.index_select(0, index)
-            x = stage(torch.cat([x, skip], dim=1))  # D1 at S/16, D2 at S/8, D3 at S/4
-            heads.append(head(x))
+            if self.decoded is not None and skip.shape[-1] == decoded.best.shape[-1]:
+                skip = skip + self.decoded(torch.cat([decoded.upscaled, decoded.best.sigmoid()], 1))
+            x = stage(torch.cat([_sized(x, skip.shape[-1]), skip], dim=1))
+            heads.append(head(x))  # D1 at S/16, D2 at S/8, D3 at S/4
+        half = self.grow_half(x)  # (N, w4, S/2, S/2)
+        if prepared.fine is not None:
+            half = half + prepared.fine.index_select(0, index)
         assert prepared.low_level is not None
-        full = self.grow(x) + prepared.low_level.index_select(0, index)  # (N, w5, S, S)
+        full = self.grow_full(half) + prepared.low_level.index_select(0, index)  # (N, w5, S, S)
         return self.output(full), (heads[0], heads[1], heads[2])
 
 
@@ -328,7 +349,21 @@ def grown(logits: Tensor, base: SAM2Base) -> Tensor:
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), LayerNorm2d(outputs), nn.GELU())
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        LayerNorm2d(outputs),
+        nn.GELU(),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        LayerNorm2d(outputs),
+        nn.GELU(),
+    )
+
+
+def _sized(maps: Tensor, side: int) -> Tensor:
+    """Resize maps (N, C, h, h) to a side."""
+    if maps.shape[-1] == side:
+        return maps
+    return F.interpolate(maps, (side, side), mode="bilinear", align_corners=False)
 
 
 def _tokens(image: Tensor) -> Tensor:

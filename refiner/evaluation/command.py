@@ -114,7 +114,7 @@ def _variant(details: Mapping[str, Any]) -> str:
 
 
 def _settings(config: Mapping[str, Any]) -> tuple[list[str], str, bool]:
-    return list(config["modules"]), config["quarters"], config["local_skip"]
+    return list(config["modules"]), config["quarters"], config["skips"]
 
 
 def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) -> dict[str, Tracker]:

@@ -40,7 +40,7 @@ _QUARTERS = {"source": "source pixels", "resized": "enlarged", "half": "half siz
 def ablation_table(rows: Rows, source: str, spec: str) -> str:
     """Write mIoU / mBIoU with their deviations over the seeds, a line a variant; markdown."""
     lines = [
-        "| model | LA | PR | MR | L in MR | quarters | mIoU | mBIoU | strict mBIoU | paper |",
+        "| model | LA | PR | MR | skips | quarters | mIoU | mBIoU | strict mBIoU | paper |",
         "|---" * 10 + "|",
     ]
     for model in ORDER:
@@ -52,11 +52,11 @@ def ablation_table(rows: Rows, source: str, spec: str) -> str:
 
 
 def _parts(model: str) -> list[str]:
-    """Return the name, a tick for each module and for L in mask refinement, and the quarters."""
+    """Return the name, a tick for each module and for the skips to mask refinement, and the quarters."""
     if not model.startswith("sam2refiner"):
         return [{"sam2": "SAM2", "hq-sam2": "HQ-SAM2"}[model], "", "", "", "", ""]
     config = RefinerConfig(128, 512, **VARIANTS[model])
-    parts = [*(name in config.modules for name in MODULES), config.local_skip]
+    parts = [*(name in config.modules for name in MODULES), config.skips]
     quarters = _QUARTERS[config.quarters] if "la" in config.modules else ""
     return ["SAM2Refiner", *("✓" if part else "" for part in parts), quarters]
 

@@ -151,16 +151,18 @@ def _cell(row: dict[str, Any], rivals: Sequence[dict[str, Any]]) -> str:
 
 
 def _gains(results: Results, groups: Sequence[str], specs: Sequence[str]) -> str:
-    """Say which share of the base's error the refiner removes, and how seeds scatter."""
+    """Say which share of the base's error each refined model removes, and how seeds scatter."""
     lines = []
     spec = next((spec for spec in ("points:10", "box") if spec in specs), specs[-1])
-    if {"sam2", "sam2refiner"} <= set(results.values(2)):
-        for group in groups:
-            base = results.rows[group, spec, "sam2"]
-            refined = results.rows[group, spec, "sam2refiner"]
+    for group in groups:
+        rows = {model: results.rows.get((group, spec, model)) for model in results.values(2)}
+        base = rows.pop("sam2", None)
+        for model, refined in rows.items():
+            if base is None or refined is None:
+                continue
             strict = [f"{100 * row['mbiou_strict']:.1f}" for row in (base, refined)]
             lines.append(
-                f"- {_GROUPS[group]}, {_label(spec)}: the refiner removes "
+                f"- {_GROUPS[group]}, {_label(spec)}: {NAMES[model]} removes "
                 f"{_removed(base, refined, 'miou')} of the base's mIoU error and "
                 f"{_removed(base, refined, 'mbiou')} of its mBIoU error; strict mBIoU "
                 f"(0.8 % of the diagonal) {strict[0]} → {strict[1]}"
@@ -180,12 +182,12 @@ def _removed(base: dict[str, Any], refined: dict[str, Any], metric: str) -> str:
 
 def _click_table(results: Results) -> str:
     lines = ["| pictures | model | NoC@85 | NoC@90 | objects not at 90 |", "|---|---|---|---|---|"]
-    for source, name in _GROUPS.items():
+    for source in _groups(results):
         for model in results.values(2):
             row = results.rows.get((source, "noc", model))
             if row:
                 lines.append(
-                    f"| {name} | {NAMES.get(model, model)} | {row['noc85']:.2f} "
+                    f"| {_GROUPS[source]} | {NAMES.get(model, model)} | {row['noc85']:.2f} "
                     f"| {row['noc90']:.2f} | {row['nof90']} of {row['objects']} |"
                 )
     return "\n".join(lines)

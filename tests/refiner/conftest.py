@@ -30,7 +30,7 @@ from refiner.backbone import (
 from refiner.checkpoint import save_base, save_refiner, state_id
 from refiner.config import LiteConfig, RefinerConfig
 from refiner.image import ImageSegmenter
-from refiner.model import RefinerFeatures, RefinerOutput, SAM2Refiner, local_features
+from refiner.model import Local, RefinerFeatures, RefinerOutput, SAM2Refiner, local_features
 from refiner.training.data import is_dev
 from refiner.types import ModelInfo
 
@@ -55,7 +55,7 @@ class Run:
     picture: Tensor
     features: BaseFeatures
     fpn: tuple[Tensor, Tensor, Tensor]
-    local: Tensor
+    local: Local
     prepared: RefinerFeatures
     points: PointPrompts
     decoded: BaseOutput
@@ -164,13 +164,16 @@ def picture() -> Callable[..., np.ndarray]:
 @torch.inference_mode()
 def run_through(base: SAM2Base, refiner: SAM2Refiner, seed: int, quarter: int) -> Run:
     """`quarter` is the side of the quarters; L grows to its own size where they are small."""
-    size, grid = base.image_size, base.image_size // 8
+    size = base.image_size
     generator = torch.Generator().manual_seed(seed)
     doubled = torch.randn(1, 3, 2 * size, 2 * size, generator=generator)
     image = torch.nn.functional.avg_pool2d(doubled, 2) * 2
     features, fpn = encode(base, image)
-    local = local_features(base, doubled[..., : 2 * quarter, : 2 * quarter])
-    local = torch.nn.functional.interpolate(local, (grid, grid))
+    s0, s1, s2 = (
+        torch.nn.functional.interpolate(level, scale_factor=size / quarter)
+        for level in local_features(base, doubled[..., : 2 * quarter, : 2 * quarter])
+    )
+    local = s0, s1, s2
     prepared = refiner.prepare(base, features.g, fpn, image, local)
     points = PointPrompts(torch.tensor([[[0.3 * size, 0.6 * size]]]), torch.tensor([[1]]))
     index = torch.zeros(1, dtype=torch.int64)

@@ -23,7 +23,6 @@ from refiner.backbone import (
     click_maps,
     decode,
     encode,
-    encode_coarse,
     load_official,
     mask_to_logits,
     normalise,
@@ -109,9 +108,10 @@ def test_base_masks_of_sam21_tiny_are_those_of_the_sam2_predictor(
     tiny_run, picture, size_hw, kinds, monkeypatch
 ):
     """Golden values: SAM2ImagePredictor of sam2 1.1.0; the quarters do not matter here."""
-    monkeypatch.setattr(
-        refiner.image, "local_features", lambda base, doubled: torch.zeros(1, 256, 128, 128)
-    )
+    quarters = [
+        torch.zeros(1, *shape) for shape in ((32, 512, 512), (64, 256, 256), (256, 128, 128))
+    ]
+    monkeypatch.setattr(refiner.image, "local_features", lambda base, doubled: quarters)
     base = tiny_run.base
     segmenter = ImageSegmenter(base, tiny_run.refiner, INFO, torch.device("cpu"))
     compare(segmenter, SAM2ImagePredictor(base), picture(*size_hw), kinds)
@@ -147,16 +147,14 @@ def test_encoding_is_the_forward_pass_of_sam2(run, request):
     assert levels[2].std() > 0.05
 
 
-@pytest.mark.parametrize("one_by_one", [128, 512])
-def test_the_coarse_feature_is_the_same_map_as_of_the_whole_encoder(
-    lite_base, monkeypatch, one_by_one
-):
-    monkeypatch.setattr("refiner.backbone.ONE_BY_ONE", one_by_one)
+def test_pictures_encoded_one_by_one_are_those_of_a_batch(lite_base, monkeypatch):
     pictures = torch.randn(2, 3, 128, 128)
     with torch.inference_mode():
-        torch.testing.assert_close(
-            encode_coarse(lite_base, pictures), encode(lite_base, pictures)[1][2]
-        )
+        batch, batch_fpn = encode(lite_base, pictures)
+        monkeypatch.setattr("refiner.backbone.ONE_BY_ONE", 128)
+        features, fpn = encode(lite_base, pictures)
+    torch.testing.assert_close(features.high_res, batch.high_res)
+    torch.testing.assert_close(fpn, batch_fpn)
 
 
 def test_sam21_large_goes_from_pixels_to_refined_logits():
@@ -173,7 +171,7 @@ def test_sam21_large_goes_from_pixels_to_refined_logits():
         decoded = decode(base, features, index, points)
         output = refiner(base, features, prepared, index, points)
     assert features.g.shape == (1, 256, 64, 64)
-    assert local.shape == (1, 256, 32, 32)
+    assert local[2].shape == (1, 256, 32, 32)
     assert decoded.masks.shape == (1, 3, 256, 256)
     assert output.logits.shape == (1, 1, 1024, 1024)
     upsampled = F.interpolate(decoded.best, (1024, 1024), mode="bilinear", align_corners=False)

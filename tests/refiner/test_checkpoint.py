@@ -18,6 +18,7 @@ from refiner.checkpoint import (
     state_id,
 )
 from refiner.config import LiteConfig, RefinerConfig
+from refiner.image import WEIGHTS
 from refiner.model import SAM2Refiner
 from refiner.types import InputError
 
@@ -231,3 +232,20 @@ def test_settings_no_refiner_can_have_are_refused(tmp_path, weights, lite_base, 
         InputError, match="The settings inside .*refiner.safetensors cannot be used"
     ):
         load_refiner(path, lite_base)
+
+
+def test_the_weights_that_come_along_are_small_and_belong_together():
+    files = sorted(WEIGHTS.rglob("*.safetensors"))
+    assert [file.name for file in files if file.parent == WEIGHTS] == [
+        "hq-sam2-lite.safetensors",
+        "sam2-lite.safetensors",
+        "sam2refiner-lite.safetensors",
+    ]
+    assert max(file.stat().st_size for file in files) < 30e6
+    assert sum(file.stat().st_size for file in files) < 60e6
+    base, _ = load_base(WEIGHTS / "sam2-lite.safetensors")
+    for file in files:
+        if file.name != "sam2-lite.safetensors":
+            _, header = load_refiner(file, base)
+            assert header.kind == ("hq-sam2" if "hq" in file.name else "sam2refiner")
+            assert header.trained["steps"] > 0

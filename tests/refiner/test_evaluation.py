@@ -474,7 +474,7 @@ def loads(monkeypatch):
         segmenter.info.details["quarters"] = "half" if "-half" in refiner.name else "source"
         modules = segmenter.info.details["modules"]
         paper = "paper" in refiner.name or "la-mr" in refiner.name
-        segmenter.info.details["local_skip"] = {"la", "mr"} <= set(modules) and not paper
+        segmenter.info.details["skips"] = {"la", "mr"} <= set(modules) and not paper
         return segmenter
 
     monkeypatch.setattr(command, "load_segmenter", load)

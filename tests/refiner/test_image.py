@@ -24,7 +24,7 @@ def embedding(nbytes):
     nothing = torch.empty(0)
     return Embedding(
         BaseFeatures((nothing, nothing), torch.zeros(nbytes // 4)),
-        RefinerFeatures(nothing, (nothing, nothing, nothing), nothing),
+        RefinerFeatures(nothing, (nothing, nothing, nothing), nothing, nothing),
     )
 
 
@@ -68,7 +68,7 @@ def test_an_embedding_counts_all_its_tensors(segmenter, picture):
     segmenter.prepare(picture(50, 60))
     (item,) = segmenter.cache._items.values()
     tensors = [item.base.g, *item.base.high_res]
-    tensors += [item.refined.g, item.refined.low_level, *item.refined.levels]
+    tensors += [item.refined.g, item.refined.fine, item.refined.low_level, *item.refined.levels]
     assert item.nbytes == sum(tensor.numel() * 4 for tensor in tensors) == segmenter.cache.nbytes
 
 

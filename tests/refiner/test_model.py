@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,7 @@ from refiner.model import (
     MaskRefinement,
     PromptRetargeting,
     ReceptiveFieldBlock,
+    RefinerFeatures,
     SAM2Refiner,
     local_features,
     picture_to_cut,
@@ -41,14 +43,19 @@ def test_tensors_have_the_shapes_of_the_paper(name, c, s, request):
     assert run.features.high_res[0].shape == (1, c // 8, 4 * h, 4 * h)
     assert run.features.high_res[1].shape == (1, c // 4, 2 * h, 2 * h)
     assert run.features.g.shape == (1, c, h, h)
-    assert run.local.shape == (1, c, 2 * h, 2 * h)
+    assert [level.shape for level in run.local] == [
+        (1, c // 8, 8 * h, 8 * h),
+        (1, c // 4, 4 * h, 4 * h),
+        (1, c, 2 * h, 2 * h),
+    ]
     assert run.prepared.g.shape == (1, c, h, h)
     assert [level.shape[1:] for level in run.prepared.levels] == [
         (128, h, h),
         (64, 2 * h, 2 * h),
-        (32, 4 * h, 4 * h),
+        (48, 4 * h, 4 * h),
     ]
-    assert run.prepared.low_level.shape == (1, 16, s, s)
+    assert run.prepared.fine.shape == (1, 32, s // 2, s // 2)
+    assert run.prepared.low_level.shape == (1, 8, s, s)
     assert run.decoded.masks.shape == (1, 3, 4 * h, 4 * h)
     assert run.decoded.ious.shape == (1, 3)
     assert run.decoded.best.shape == (1, 1, 4 * h, 4 * h)
@@ -99,9 +106,8 @@ def test_modules_have_the_sizes_of_the_paper_at_256_channels():
         refiner = SAM2Refiner(RefinerConfig(256, 1024))
     assert parameters(refiner.localization_augment) == pytest.approx(0.53e6, rel=0.02)
     assert parameters(refiner.prompt_retargeting) == pytest.approx(1.89e6, rel=0.02)
-    assert parameters(refiner.mask_refinement.local) == 64 * (256 + 1)
-    assert parameters(refiner.mask_refinement) == pytest.approx(0.66e6, rel=0.02)
-    assert parameters(refiner) == pytest.approx(3.09e6, rel=0.02)
+    assert parameters(refiner.mask_refinement) == pytest.approx(0.90e6, rel=0.02)
+    assert parameters(refiner) == pytest.approx(3.32e6, rel=0.02)
 
 
 def answer(base, refiner, pictures, points, index=ONE, masks=None):
@@ -163,33 +169,33 @@ def test_each_object_of_a_batch_is_refined_on_its_own_picture(lite_base, new_ref
     assert (together[0] - together[1]).abs().max() > 0.1
 
 
-def stub(stride=16):
-    """A base whose coarse feature is the picture averaged over 16 x 16 pixels."""
+def stub():
+    """A base whose features are the picture averaged over 4 x 4, 8 x 8 and 16 x 16 pixels."""
     return SimpleNamespace(
-        image_encoder=SimpleNamespace(
-            trunk=lambda images: [F.avg_pool2d(images, stride // s) for s in (4, 2, 1)],
-            neck=lambda maps: (maps, None),
-        )
+        image_encoder=lambda images: {
+            "backbone_fpn": [F.avg_pool2d(images, side) for side in (4, 8, 16)]
+        },
+        sam_mask_decoder=SimpleNamespace(conv_s0=nn.Identity(), conv_s1=nn.Identity()),
+        directly_add_no_mem_embed=False,
     )
 
 
 def test_the_quarters_features_come_back_to_their_places():
     torch.manual_seed(0)
     doubled = torch.randn(3, 3, 128, 128)
-    local = local_features(stub(), doubled)
-    assert local.shape == (3, 3, 8, 8)
-    torch.testing.assert_close(local, F.avg_pool2d(doubled, 16))
+    for level, side in zip(local_features(stub(), doubled), (4, 8, 16), strict=True):
+        torch.testing.assert_close(level, F.avg_pool2d(doubled, side))
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_a_quarter_of_the_picture_changes_its_quarter_of_l_only(lite_base, row, column):
     torch.manual_seed(0)
     doubled = torch.zeros(2, 3, 256, 256)
-    plain = local_features(lite_base, doubled)
+    plain = local_features(lite_base, doubled)[2]
     doubled[1, :, 128 * row : 128 * row + 128, 128 * column : 128 * column + 128] = torch.randn(
         3, 128, 128
     )
-    changed = (local_features(lite_base, doubled) - plain).abs().amax(1) > 1e-4
+    changed = (local_features(lite_base, doubled)[2] - plain).abs().amax(1) > 1e-4
     expected = torch.zeros(2, 16, 16, dtype=torch.bool)
     expected[1, 8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = True
     assert not (changed & ~expected).any()
@@ -276,31 +282,62 @@ def test_mask_refinement_starts_at_zero_with_heads_that_learn(lite_run):
     torch.manual_seed(0)
     module = MaskRefinement(RefinerConfig(128, 512))
     with torch.inference_mode():
-        prepared = SimpleNamespace(
-            levels=module.project(lite_run.fpn, lite_run.local),
-            low_level=module.low_level(lite_run.picture),
+        levels, fine = module.project(lite_run.fpn, lite_run.local)
+        prepared = RefinerFeatures(
+            lite_run.prepared.g, levels, fine, module.low_level(lite_run.picture)
         )
-        logits, heads = module(lite_run.decoded.embedding, prepared, ONE)
+        logits, heads = module(lite_run.decoded.embedding, lite_run.decoded, prepared, ONE)
     assert logits.shape == (1, 1, 512, 512)
     assert not logits.any()
     assert all(head.std() > 0 for head in heads)
+
+
+def quarters(side=16):
+    """Random maps of the quarters of a picture at C = 64; L has that side."""
+    return tuple(
+        torch.randn(1, width, share * side, share * side)
+        for width, share in ((8, 4), (16, 2), (64, 1))
+    )
 
 
 def test_the_quarters_reach_mask_refinement_unless_it_is_the_papers(lite_base):
     torch.manual_seed(0)
     pictures = torch.randn(1, 3, 128, 128)
     features, fpn = encode(lite_base, pictures)
-    locals_ = [torch.randn(1, 64, side, side) for side in (16, 16, 8)]
     for skips in (True, False):
-        refiner = SAM2Refiner(RefinerConfig(64, 128, local_skip=skips)).eval()
-        levels = [
-            refiner.prepare(lite_base, features.g, fpn, pictures, local).levels for local in locals_
-        ]
-        assert torch.equal(levels[0][1], levels[1][1]) != skips
-        assert torch.equal(levels[0][0], levels[1][0])
-        assert torch.equal(levels[0][2], levels[1][2])
-        assert levels[2][1].shape == levels[0][1].shape
-    assert not RefinerConfig(64, 128, modules=("pr", "mr")).local_skip
+        refiner = SAM2Refiner(RefinerConfig(64, 128, skips=skips)).eval()
+        one, other, small = (
+            refiner.prepare(lite_base, features.g, fpn, pictures, local)
+            for local in (quarters(), quarters(), quarters(8))
+        )
+        same = [torch.equal(a, b) for a, b in zip(one.levels, other.levels, strict=True)]
+        assert same == [True, not skips, not skips]
+        assert [level.shape for level in small.levels] == [level.shape for level in one.levels]
+        if skips:
+            assert not torch.equal(one.fine, other.fine)
+            assert small.fine.shape == one.fine.shape == (1, 32, 64, 64)
+        else:
+            assert one.fine is None
+    assert not RefinerConfig(64, 128, modules=("pr", "mr")).skips
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_mask_refinement_sees_the_bases_mask_unless_it_is_the_papers(lite_run, skips):
+    torch.manual_seed(0)
+    module = MaskRefinement(RefinerConfig(128, 512, skips=skips)).eval()
+    decoded = lite_run.decoded
+    with torch.inference_mode():
+        levels, fine = module.project(lite_run.fpn, lite_run.local)
+        prepared = RefinerFeatures(
+            lite_run.prepared.g, levels, fine, module.low_level(lite_run.picture)
+        )
+        for other in (
+            replace(decoded, best=-decoded.best),
+            replace(decoded, upscaled=-decoded.upscaled),
+        ):
+            heads = [module(decoded.embedding, one, prepared, ONE)[1] for one in (decoded, other)]
+            assert torch.equal(heads[0][1], heads[1][1])
+            assert torch.equal(heads[0][2], heads[1][2]) != skips
 
 
 def test_the_picture_itself_reaches_single_pixels_of_the_answer(lite_base, new_refiner):
@@ -309,7 +346,7 @@ def test_the_picture_itself_reaches_single_pixels_of_the_answer(lite_base, new_r
     refiner = new_refiner()
     with torch.inference_mode():
         features, fpn = encode(lite_base, pictures)
-        local = torch.zeros(1, 64, 16, 16)
+        local = quarters()
         spotted = pictures.clone()
         spotted[..., 64, 32] += 3
         plain, changed = (

@@ -123,7 +123,7 @@ def test_gains_clicks_scatter_and_the_command_are_told(results):
     text = render(results)
     # Errors 0.3 -> 0.15 and 0.5 -> 0.25 are halved.
     assert (
-        "- objects, 10 points: the refiner removes 50 % of the base's mIoU error and 50 % of its "
+        "- objects, 10 points: SAM2Refiner removes 50 % of the base's mIoU error and 50 % of its "
         "mBIoU error; strict mBIoU (0.8 % of the diagonal) 25.0 → 37.5"
     ) in text
     assert "Standard deviation over 3 seeds: at most 2.0." in text
