@@ -33,7 +33,8 @@ from refiner.memory_bank import (
     mask_as_answer,
     to_answer,
 )
-from refiner.model import Local, RefinerFeatures, grown, local_features, picture_to_cut
+from refiner.model import RefinerFeatures, grown
+from refiner.quarters import Local, local_features, picture_to_cut
 from refiner.tensors import resize, to_points
 from refiner.types import ImageArray
 from refiner.video_types import FramePrompts

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from refiner.backbone import MLP, BaseFeatures, Fpn, PointPrompts, SAM2Base, decode
 from refiner.config import HQConfig
-from refiner.model import Local, RefinerOutput, grown
+from refiner.model import RefinerOutput, grown
+from refiner.quarters import Local
 
 
 @dataclass(frozen=True)

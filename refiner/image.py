@@ -29,7 +29,8 @@ from refiner.backbone import (
 from refiner.checkpoint import Header, Refiner, file_id, load_base, load_refiner, state_id
 from refiner.config import BACKBONES, LITE
 from refiner.embedding import Embedding, EmbeddingCache
-from refiner.model import Local, RefinerOutput, SAM2Refiner, local_features, picture_to_cut
+from refiner.model import RefinerOutput, SAM2Refiner
+from refiner.quarters import Local, local_features, picture_to_cut
 from refiner.tensors import resize, to_mask, to_mask_logits, to_points
 from refiner.types import (
     MAX_OBJECTS,

@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 
 from refiner.backbone import BaseFeatures, SAM2Base, decode, encode, normalise, set_image_size
 from refiner.checkpoint import Refiner
-from refiner.model import RefinerOutput, local_features, picture_to_cut
+from refiner.model import RefinerOutput
+from refiner.quarters import local_features, picture_to_cut
 from refiner.training import prompts
 from refiner.training.data import DataOptions, TrainingData
 from refiner.training.look import Tile, look_at_photos

@@ -30,7 +30,8 @@ from refiner.backbone import (
 from refiner.checkpoint import save_base, save_refiner, state_id
 from refiner.config import LiteConfig, RefinerConfig
 from refiner.image import ImageSegmenter
-from refiner.model import Local, RefinerFeatures, RefinerOutput, SAM2Refiner, local_features
+from refiner.model import RefinerFeatures, RefinerOutput, SAM2Refiner
+from refiner.quarters import Local, local_features
 from refiner.training.data import is_dev
 from refiner.types import ModelInfo
 

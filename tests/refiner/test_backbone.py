@@ -33,7 +33,8 @@ from refiner.checkpoint import state_id
 from refiner.config import OFFICIAL, LiteConfig, RefinerConfig
 from refiner.image import ImageSegmenter
 from refiner.lite import LiteTrunk, fold_batch_norms
-from refiner.model import SAM2Refiner, local_features
+from refiner.model import SAM2Refiner
+from refiner.quarters import local_features
 from refiner.types import Box, Click, InputError, ModelInfo, Prompts
 
 INFO = ModelInfo("random", "cpu", "", "")

@@ -13,7 +13,8 @@ from refiner.checkpoint import load_refiner, save_refiner, state_id
 from refiner.config import HQConfig, LiteConfig, RefinerConfig
 from refiner.hq import HQSAM2
 from refiner.image import ImageSegmenter
-from refiner.model import SAM2Refiner, local_features
+from refiner.model import SAM2Refiner
+from refiner.quarters import local_features
 from refiner.training.refiner import RefinerTask
 from refiner.types import Click, Prompts
 

@@ -20,9 +20,8 @@ from refiner.model import (
     ReceptiveFieldBlock,
     RefinerFeatures,
     SAM2Refiner,
-    local_features,
-    picture_to_cut,
 )
+from refiner.quarters import local_features, picture_to_cut
 
 ONE = torch.zeros(1, dtype=torch.int64)
 
