@@ -257,9 +257,9 @@ class MaskRefinement(nn.Module):
             return (s2, s1, s0), None
         assert local is not None
         l0, l1, l2 = (project(level) for project, level in zip(self.local, local, strict=True))
-        return (s2, s1 + _sized(l2, s1.shape[-1]), s0 + _sized(l1, s0.shape[-1])), _sized(
-            l0, 2 * s0.shape[-1]
-        )
+        side = s0.shape[-1]
+        levels = s2, s1 + _sized(l2, side // 2), s0 + _sized(l1, side)
+        return levels, _sized(l0, 2 * side)
 
     def forward(
         self, embedding: Tensor, decoded: BaseOutput, prepared: RefinerFeatures, index: Tensor
