@@ -76,14 +76,21 @@ class Visitor:
     def view(self, name: str) -> None:
         self.page.locator(f'[data-view="{name}"]').click()
 
+    def painted(self) -> None:
+        """Wait until what was done last is on the page: it is painted with the next frame."""
+        self.page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
+        )
+
     def settle(self, clicks: str | None = None) -> None:
-        """Wait until nothing is under way, and for the given number of prompts."""
+        """Wait for the given number of prompts, and until nothing is under way."""
+        self.painted()
+        if clicks is not None:
+            self.wait_fact("prompts", clicks)
         self.page.wait_for_function(
             "() => document.querySelector('.about-picture')?.textContent"
             " && !['Working…', 'Opening…'].includes(document.querySelector('.status').textContent)"
         )
-        if clicks is not None:
-            self.wait_fact("prompts", clicks)
 
     def fact(self, name: str) -> Locator:
         return self.page.locator(f'[data-fact="{name}"] dd')
@@ -108,9 +115,7 @@ class Visitor:
         left, top = self.at(x, y, model)
         box = self.canvas(model).bounding_box()
         assert box is not None
-        self.page.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
-        )
+        self.painted()
         return self.canvas(model).evaluate(
             """(canvas, [x, y]) => {
                 const ratio = canvas.width / canvas.clientWidth;

@@ -41,9 +41,7 @@ def set_band(visitor: Visitor, percent: str) -> None:
 
 def painted(visitor: Visitor, model: str) -> list[list[int]]:
     """A row of colours across the middle of a pane."""
-    visitor.page.evaluate(
-        "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
-    )
+    visitor.painted()
     return visitor.canvas(model).evaluate(
         """canvas => {
             const y = canvas.height >> 1;
