@@ -22,9 +22,10 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m refiner bench
 	$(BIN)/python -m tests.browser.bench
 
-# All that is measured, from the committed weights and the photos of MANIFEST: about half an hour.
+# All that is measured, from the committed weights and the photos of MANIFEST: about an hour.
 results: $(VENV)/.dev
 	$(EVALUATE) --only photos --source $(OBJECTS) --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/val.json
+	$(EVALUATE) --only photos --source $(OBJECTS) --prompts points:10 --models all --refiners assets/weights/ablation --json $(RESULTS)/ablation.json
 	$(EVALUATE) --only photos --source ecssd --prompts noc --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/clicks.json
 	$(EVALUATE) --only photos --source bsds,ccp,camvid --prompts box,points:10 --models sam2,hq-sam2 --json $(RESULTS)/regions.json
 	$(EVALUATE) --only photos --source $(OBJECTS) --prompts dilated,eroded,polygon --json $(RESULTS)/degraded.json

@@ -63,9 +63,9 @@ def _title(variant: str) -> str:
         return "HQ-SAM2"
     parts = " + ".join(VARIANTS[variant].get("modules", MODULES)).upper()
     if variant == "sam2refiner-paper":
-        return f"{parts} wired as in the paper"
+        return f"{parts} (wired as in the paper)"
     quarters = VARIANTS[variant].get("quarters")
-    return f"{parts}, {quarters} quarters" if quarters else parts
+    return f"{parts} ({quarters} quarters)" if quarters else parts
 
 
 def _video(segmenter: Segmenter) -> VideoParts | None:

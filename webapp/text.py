@@ -348,7 +348,8 @@ COMPARE = {
     "with. Variants with some of its parts left out appear here once their weights lie in "
     "`assets/weights/ablation`.",
     "variants_intro": "The picture and the prompts of the image tab through SAM2, the full "
-    "SAM2Refiner and: {}.",
+    "SAM2Refiner and: {}. Those named after their parts were trained alike, for fewer steps than "
+    "SAM2Refiner and HQ-SAM2.",
     "run_variants": "Run all on the picture of the image tab",
     "full": "SAM2Refiner",
     "caption_scores": " · IoU {:.1f} %, boundary IoU {:.1f} %",

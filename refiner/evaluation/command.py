@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +16,7 @@ from refiner.checkpoint import HQ, REFINER
 from refiner.config import LITE, VARIANTS, RefinerConfig, weights_name
 from refiner.datasets import read_dataset
 from refiner.evaluation.image import evaluate_images, parse_models
-from refiner.evaluation.prompts import parse_prompt_specs
+from refiner.evaluation.prompts import PromptSpec, parse_prompt_specs
 from refiner.image import WEIGHTS, load_segmenter
 from refiner.manifest import VIDEO_KIND, Row, read_manifest
 from refiner.types import InputError, Segmenter
@@ -153,18 +153,11 @@ def run(
     """
     specs = parse_prompt_specs(options.prompts)
     models = parse_models(options.models)
-    for name, value in (("--seeds", options.seeds), ("--limit", options.limit)):
-        if value is not None and value < 1:
-            raise InputError(f"{name} must be at least 1, got {value}.")
-    photos, videos = _select(options, tracked=trackers is not None)
-    photos = photos if any(spec.for_photos for spec in specs) else []
-    videos = videos if any(spec.for_videos for spec in specs) else []
-    if not photos and not videos:
-        raise InputError(f"Nothing here can be measured with the prompts {options.prompts}.")
-    seeds = range(options.seeds)
+    photos, videos = _select(options, specs, tracked=trackers is not None)
     for file in filter(None, (options.json, options.resume)):
         _make_folder(file)
     tracking = trackers() if videos and trackers is not None else {}
+    seeds = range(options.seeds)
     table: list[dict[str, Any]] = []
     if photos:
         table += evaluate_images(
@@ -179,6 +172,7 @@ def run(
     if videos:
         from refiner.evaluation.video import evaluate_videos
 
+        kept = options.resume and options.resume.with_suffix(f".videos{options.resume.suffix}")
         table += evaluate_videos(
             tracking,
             videos,
@@ -187,7 +181,7 @@ def run(
             seeds,
             total=VIDEOS if photos else "all",
             progress=options.progress,
-            resume=options.resume and options.resume.with_suffix(f".videos{options.resume.suffix}"),
+            resume=kept,
         )
     config = _asked(options) | {
         "prompts": [spec.name for spec in specs],
@@ -203,7 +197,22 @@ def run(
     return document
 
 
-def _select(options: EvaluateOptions, tracked: bool) -> tuple[list[Row], list[Row]]:
+def _select(
+    options: EvaluateOptions, specs: Sequence[PromptSpec], tracked: bool
+) -> tuple[list[Row], list[Row]]:
+    """Return the photos and the videos that the options keep and `specs` can prompt."""
+    for name, value in (("--seeds", options.seeds), ("--limit", options.limit)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}.")
+    photos, videos = _kept(options, tracked)
+    photos = photos if any(spec.for_photos for spec in specs) else []
+    videos = videos if any(spec.for_videos for spec in specs) else []
+    if not photos and not videos:
+        raise InputError(f"Nothing here can be measured with the prompts {options.prompts}.")
+    return photos, videos
+
+
+def _kept(options: EvaluateOptions, tracked: bool) -> tuple[list[Row], list[Row]]:
     """Return the photos and the videos that the options keep, in their order."""
     if options.only not in (None, PHOTOS, VIDEOS):
         raise InputError(f"--only takes {PHOTOS} or {VIDEOS}, got {options.only!r}.")

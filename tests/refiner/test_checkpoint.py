@@ -10,6 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from refiner.checkpoint import (
+    HQ,
+    REFINER,
     VIDEO_ONLY,
     load_base,
     load_refiner,
@@ -17,7 +19,7 @@ from refiner.checkpoint import (
     save_refiner,
     state_id,
 )
-from refiner.config import LiteConfig, RefinerConfig
+from refiner.config import LITE, VARIANTS, LiteConfig, RefinerConfig, weights_name
 from refiner.image import WEIGHTS
 from refiner.model import SAM2Refiner
 from refiner.types import InputError
@@ -249,3 +251,11 @@ def test_the_weights_that_come_along_are_small_and_belong_together():
             _, header = load_refiner(file, base)
             assert header.kind == ("hq-sam2" if "hq" in file.name else "sam2refiner")
             assert header.trained["steps"] > 0
+
+
+def test_what_is_compared_was_trained_with_equal_budgets():
+    for folder, names in ((WEIGHTS, (REFINER, HQ)), (WEIGHTS / "ablation", tuple(VARIANTS))):
+        files = [folder / weights_name(name, LITE) for name in names]
+        keys = ("steps", "pictures", "command", "machine", "torch")
+        budgets = [{key: header_of(file)["trained"][key] for key in keys} for file in files]
+        assert budgets == budgets[:1] * len(names), folder
