@@ -22,7 +22,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m refiner bench
 	$(BIN)/python -m tests.browser.bench
 
-# All that is measured, from the committed weights and the photos of MANIFEST: about an hour.
+# All that is measured, from the committed weights and the photos of MANIFEST: over an hour.
 results: $(VENV)/.dev
 	$(EVALUATE) --only photos --source $(OBJECTS) --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/val.json
 	$(EVALUATE) --only photos --source $(OBJECTS) --prompts points:10 --models all --refiners assets/weights/ablation --json $(RESULTS)/ablation.json

@@ -10,6 +10,7 @@ from refiner.exports import object_color, overlay
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray, ImageArray, InputError, Segmenter
 from webapp import text
+from webapp.compare_text import COMPARE
 from webapp.state import ImageState
 
 Loader = Callable[[], Segmenter]
@@ -55,7 +56,7 @@ def run_variants(full: Segmenter, variants: Variants, state: ImageState) -> Iter
     image = state.opened.pixels
     items = [item for item in state.scene.objects if not item.prompts.empty]
     if not items:
-        raise InputError(text.COMPARE["nothing_prompted"])
+        raise InputError(COMPARE["nothing_prompted"])
     prompts = [item.prompts for item in items]
     colors = [object_color(item.slot) for item in items]
 
@@ -63,14 +64,14 @@ def run_variants(full: Segmenter, variants: Variants, state: ImageState) -> Iter
         caption = name
         if state.truth and len(masks) == 1:
             truth = state.truth.mask
-            caption += text.COMPARE["caption_scores"].format(
+            caption += COMPARE["caption_scores"].format(
                 100 * iou(masks[0], truth), 100 * boundary_iou(masks[0], truth)
             )
         return Shown(overlay(image, masks, colors), caption)
 
     pairs = full.segment(image, prompts).objects
     yield shown(text.CANVAS["base"], [pair.base.mask for pair in pairs])
-    yield shown(text.COMPARE["full"], [pair.refined.mask for pair in pairs])
+    yield shown(COMPARE["full"], [pair.refined.mask for pair in pairs])
     for name in variants.names:
         pairs = variants.get(name).segment(image, prompts).objects
         yield shown(name, [pair.refined.mask for pair in pairs])

@@ -17,11 +17,11 @@ from refiner.evaluation.paper import PAPER
 from refiner.evaluation.plots import save
 from refiner.evaluation.report import measured, plots
 from refiner.types import ImageArray, InputError, Segmenter
-from webapp import text
 from webapp.ablation import Loader, Variants, run_variants
 from webapp.compare_handlers import MAX_PROMPTS, Progress, compare, gather, read_plan
 from webapp.compare_jobs import Jobs
 from webapp.compare_state import POLICIES, Comparison, csv_text
+from webapp.compare_text import COMPARE as TEXT
 from webapp.compare_view import outcome, picture, refusal, status
 from webapp.examples import Example
 from webapp.limits import Limits
@@ -29,7 +29,6 @@ from webapp.pictures import jpeg
 from webapp.plots import comparison_figure
 from webapp.state import ImageState
 
-TEXT = text.COMPARE
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FILES = ("csv", "svg", "png")
 KINDS = [".zip", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"]
@@ -127,7 +126,7 @@ def _runner(
             yield _update(refusal(str(error)), run=True)
         except Exception:
             logging.getLogger(__name__).exception("A comparison failed.")
-            yield _update(refusal(text.COMPARE["broken"]), run=True)
+            yield _update(refusal(TEXT["broken"]), run=True)
         finally:
             if job is not None:
                 jobs.end(job)
@@ -234,7 +233,7 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
             yield refusal(str(error)), shown
         except Exception:
             logging.getLogger(__name__).exception("A variant failed.")
-            yield refusal(text.COMPARE["broken"]), shown
+            yield refusal(TEXT["broken"]), shown
 
     run.click(show, state, [said, gallery], concurrency_limit=1, **PRIVATE)
 

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from refiner.evaluation.plots import NAMES, save
-from webapp import text
 from webapp.compare_handlers import Progress
 from webapp.compare_state import MODELS, Comparison, Row
+from webapp.compare_text import COMPARE as TEXT
 from webapp.plots import comparison_figure
-
-TEXT = text.COMPARE
 
 
 def plain(words: str) -> str:

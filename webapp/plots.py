@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from refiner.evaluation.paper import BY_POINTS, POINTS
 from refiner.evaluation.plots import NAMES, Curve, Panel, arranged, draw
-from webapp import text
 from webapp.compare_state import MODELS, RANDOM, Comparison
+from webapp.compare_text import COMPARE
 
 REPORTED = {"sam2": "SAM2-L", "sam2refiner": "SAM2Refiner-L"}
 
@@ -17,7 +17,7 @@ def comparison_figure(comparison: Comparison, tall: bool = False) -> Figure:
 
     If `tall`, one is below the other, for narrow screens.
     """
-    counted = text.COMPARE["points" if comparison.plan.policy == RANDOM else "clicks_axis"]
+    counted = COMPARE["points" if comparison.plan.policy == RANDOM else "clicks_axis"]
     panels = [
         Panel(title, title, counted, _measured(comparison, metric) + _reported(comparison, column))
         for column, (metric, title) in enumerate((("miou", "mIoU"), ("mbiou", "mBIoU")))
@@ -41,7 +41,7 @@ def _reported(comparison: Comparison, column: int) -> list[Curve]:
     return [
         Curve(
             model,
-            text.COMPARE["paper_line"].format(name),
+            COMPARE["paper_line"].format(name),
             counts,
             [scores[column] for scores in BY_POINTS[name][: len(counts)]],
             reference=True,

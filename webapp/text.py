@@ -1,4 +1,4 @@
-"""Every word on the page."""
+"""Every word on the page; those of the compare tab are in `compare_text`."""
 
 from __future__ import annotations
 
@@ -300,58 +300,3 @@ VIDEO_KEYS = (
     ("P", "play, pause"),
     *KEYS,
 )
-
-COMPARE = {
-    "count_tab": "Prompt count",
-    "results_tab": "Results",
-    "variants_tab": "Variants",
-    "intro": "How good is each model after 1, 2, … prompts? Choose pictures with true masks, or "
-    "upload your own: pairs of files (`a.jpg` and `a_mask.png`), or a ZIP of such pairs (also as "
-    "`images/a.jpg` and `masks/a.png`), in the DAVIS layout (`JPEGImages`, `Annotations`; of each "
-    "sequence the first frame with masks) or with a `manifest.jsonl`. At most {} pictures, of each "
-    "the {} largest objects.",
-    "examples": "Examples with an exact mask",
-    "files": "Your pictures with masks, or a ZIP",
-    "policy": "Prompts",
-    "random": "Random points on the object, as in the paper",
-    "clicks": "Clicks at the model's largest error",
-    "most": "Up to this many prompts",
-    "seeds": "Draws of random points (seeds)",
-    "run": "Run",
-    "cancel": "Cancel",
-    "waiting": "Waiting for another run to end…",
-    "checking": "Reading {name}…",
-    "running": "{finished} of {pictures} pictures done; at {name}…",
-    "done": "Done: {finished} of {pictures} pictures.",
-    "cancelled": "Cancelled: {finished} of {pictures} pictures are done and kept.",
-    "late": "Time is up: {finished} of {pictures} pictures are done and kept.",
-    "broken": "Something went wrong on the server; try again, or leave out the last pictures.",
-    "plot": "mIoU and mBIoU of SAM2 and SAM2Refiner over the number of prompts",
-    "points": "points",
-    "clicks_axis": "clicks",
-    "paper_line": "{}, the paper",
-    "paper_note": "The thin dashed lines are the paper's, with random points: other models "
-    "(official SAM 2.1-L), other data (DIS, COIFT, HRSOD, ThinObject); not comparable.",
-    "facts": "Pictures: {pictures} · objects: {objects} · seeds: {seeds}.",
-    "bands": " Bands and ± are the standard deviation over the seeds.",
-    "prompts": "Prompts",
-    "model": "Model",
-    "failed": "objects not at 90 after {most}",
-    "noc_note": "NoC: mean number of clicks to an IoU of 85 or 90 %; {most} where it is never "
-    "reached.",
-    "csv": "Table (CSV)",
-    "svg": "Plot (SVG)",
-    "png": "Plot (PNG)",
-    "no_results": "There are no measured results here.",
-    "results_plot": "Measured mIoU and mBIoU over the number of points: {}",
-    "one_variant": "Only one refiner is here, the full SAM2Refiner; there is nothing to compare it "
-    "with. Variants with some of its parts left out appear here once their weights lie in "
-    "`assets/weights/ablation`.",
-    "variants_intro": "The picture and the prompts of the image tab through SAM2, the full "
-    "SAM2Refiner and: {}. Those named after their parts were trained alike, for fewer steps than "
-    "SAM2Refiner and HQ-SAM2.",
-    "run_variants": "Run all on the picture of the image tab",
-    "full": "SAM2Refiner",
-    "caption_scores": " · IoU {:.1f} %, boundary IoU {:.1f} %",
-    "nothing_prompted": "Nothing is prompted in the image tab; click an object there first.",
-}

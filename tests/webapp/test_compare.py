@@ -16,10 +16,10 @@ from refiner.evaluation.prompts import parse_prompt_specs
 from refiner.manifest import Row as ManifestRow
 from refiner.types import BoolArray, InputError
 from tests.fakes import RADIUS, FakeSegmenter, disc
-from webapp import text
 from webapp.compare_handlers import OBJECTS_PER_STEP, compare, gather, measure, read_plan
 from webapp.compare_jobs import Jobs
 from webapp.compare_state import CLICKS, RANDOM, Measured, Plan, Row, Sample, csv_text, summarise
+from webapp.compare_text import COMPARE
 from webapp.compare_view import outcome, plain, status
 from webapp.examples import Example
 from webapp.limits import Limits
@@ -267,7 +267,7 @@ def test_the_page_shows_the_numbers_and_escapes_names() -> None:
     last = comparison.rows[-1]
     assert f"<td>{100 * last.mbiou:.1f}</td>" in shown
     assert "NoC@85" in shown
-    assert plain(text.COMPARE["paper_note"]) in shown
+    assert plain(COMPARE["paper_note"]) in shown
     told = status(run(Plan(RANDOM, 1, 1), [sample("<img src=x>${alert(1)}", TRUTH)])[0])
     assert "<img" not in told
     assert "${" not in told
