@@ -17,7 +17,7 @@ from refiner.cli_values import (
     parse_stages,
     parse_variants,
 )
-from refiner.config import BACKBONES, LITE
+from refiner.config import BACKBONES, LITE, OPTIMIZERS
 from refiner.types import InputError
 from refiner.verbs import (
     MODELS,
@@ -233,6 +233,7 @@ def _train_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     )
     train.add_argument("--masks", type=int, default=3, help="target masks a picture")
     train.add_argument("--rate", type=float, default=8e-4)
+    train.add_argument("--optimizer", choices=OPTIMIZERS, default=OPTIMIZERS[0])
     train.add_argument("--trunk-from", type=float, default=2.0, dest="trunk_from")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--workers", type=int, default=1)

@@ -25,6 +25,8 @@ TITLES = {
 
 MODULES = ("la", "pr", "mr")
 """Localization augment, prompt retargeting, mask refinement."""
+OPTIMIZERS = ("adamw", "muon")
+"""What training steps with; see `training.train.new_optimizer`."""
 QUARTERS = ("source", "resized", "half")
 """What localization augment's quarters are cut from: the picture resized to 2S x 2S from its own
 pixels; its S x S version enlarged to that; or the S x S version itself, in quarters of half size.

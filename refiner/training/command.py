@@ -74,6 +74,7 @@ class TrainCommand:
     """For `refiner`: some of `config.VARIANTS`, trained side by side; sam2refiner if not given."""
     masks: int = 3
     rate: float = 8e-4
+    optimizer: str = "adamw"
     seed: int = 0
     device: str | None = None
     bf16: bool = False
@@ -191,6 +192,7 @@ def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:
         masks=command.masks,
         accumulate=command.accumulate,
         rate=command.rate,
+        optimizer=command.optimizer,
         minutes=command.minutes,
         steps=command.steps,
         seed=command.seed,

@@ -12,12 +12,14 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from timm.optim import Muon
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from refiner.training.data import DataOptions, collate
 from refiner.training.look import Tile, render
 from refiner.training.team import Team
+from refiner.types import InputError
 
 Rng = np.random.Generator
 
@@ -51,6 +53,8 @@ class TrainOptions:
     minutes: float | None = None
     steps: int | None = None
     warmup_steps: int = 100
+    optimizer: str = "adamw"
+    """One of `config.OPTIMIZERS`; see `new_optimizer`."""
     seed: int = 0
     device: str = "cpu"
     bf16: bool = False
@@ -108,9 +112,7 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
     team = Team.join(options.device)
     options.out.mkdir(parents=True, exist_ok=True)
     task.module.to(options.device).train()
-    optimizer = torch.optim.AdamW(
-        task.parameter_groups(options.rate), betas=(0.9, 0.99), weight_decay=0.01
-    )
+    optimizer = new_optimizer(task.parameter_groups(options.rate), options.optimizer)
     dev_data(
         task, options, 32, 32
     )  # a manifest that has none ends here, not after the first minutes
@@ -146,6 +148,20 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
         note(options, progress, look(task, options, last, image_size, progress))
     team.leave()
     return progress
+
+
+def new_optimizer(groups: list[dict[str, Any]], name: str) -> torch.optim.Optimizer:
+    """Return AdamW or Muon (arXiv 2502.16982) for parameter groups with rates of their own.
+
+    Muon orthogonalises the update of each weight matrix and kernel; biases, norms and gates are left
+    to AdamW at half the rate.
+    """
+    if name == "muon":
+        muon: torch.optim.Optimizer = Muon(
+            groups, betas=(0.9, 0.99), weight_decay=0.01, nesterov=True, fallback_lr_scale=0.5
+        )
+        return muon
+    return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.01)
 
 
 def step(
@@ -221,6 +237,7 @@ def save(task: Task, optimizer: torch.optim.Optimizer, progress: Progress, out: 
     """Write the whole state to `state.pt`, replacing it only once it is complete."""
     state = {
         "module": task.module.state_dict(),
+        "stepped_by": type(optimizer).__name__,
         "optimizer": optimizer.state_dict(),
         "progress": asdict(progress),
     }
@@ -229,11 +246,20 @@ def save(task: Task, optimizer: torch.optim.Optimizer, progress: Progress, out: 
 
 
 def load(task: Task, optimizer: torch.optim.Optimizer, out: Path) -> Progress:
-    """Continue from `state.pt` if there is one."""
+    """Continue from `state.pt` if there is one.
+
+    Raises:
+        InputError: another optimizer wrote it.
+    """
     path = out / "state.pt"
     if not path.is_file():
         return Progress()
     state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["stepped_by"] != type(optimizer).__name__:
+        raise InputError(
+            f"{path} is of a run with {state['stepped_by']}, this one uses "
+            f"{type(optimizer).__name__}; resume with the same --optimizer or give another --out."
+        )
     task.module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
     return Progress(**state["progress"])

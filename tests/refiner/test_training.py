@@ -14,14 +14,22 @@ import torch.nn.functional as F
 
 from refiner.backbone import SAM2Base, build_lite, decode, sample_box_points
 from refiner.checkpoint import state_id
-from refiner.config import RefinerConfig
+from refiner.config import OPTIMIZERS, RefinerConfig
 from refiner.model import SAM2Refiner
 from refiner.training import augment, prompts
 from refiner.training.base import BaseTask
 from refiner.training.data import MIX, DataOptions, TrainingData, collate, is_dev
 from refiner.training.losses import answer_loss, bce_dice, flatten, mean_iou, shrink, soft_iou
 from refiner.training.refiner import RefinerTask
-from refiner.training.train import Progress, Stage, TrainOptions, look, set_rate, train
+from refiner.training.train import (
+    Progress,
+    Stage,
+    TrainOptions,
+    look,
+    new_optimizer,
+    set_rate,
+    train,
+)
 from refiner.types import InputError
 
 
@@ -413,14 +421,20 @@ def new_task(request, new_base, new_refiner):
     return build
 
 
-def test_a_run_that_was_interrupted_ends_with_the_same_weights(new_task, manifest, tmp_path):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_run_that_was_interrupted_ends_with_the_same_weights(
+    new_task, manifest, tmp_path, optimizer
+):
+    def run(task, folder, resume=False, **changes):
+        options = run_options(manifest, tmp_path / folder, optimizer=optimizer, **changes)
+        return train(task, options, resume)
+
     whole = new_task()
-    once = train(whole, run_options(manifest, tmp_path / "a", look_minutes=0.0))
-    broken = Interrupted(new_task(), losses=3)
+    once = run(whole, "a", look_minutes=0.0)
     with pytest.raises(KeyboardInterrupt):
-        train(broken, run_options(manifest, tmp_path / "b", save_minutes=0.0))
+        run(Interrupted(new_task(), losses=3), "b", save_minutes=0.0)
     resumed = new_task(seed=1)  # other weights: all must come from the file
-    twice = train(resumed, run_options(manifest, tmp_path / "b"), resume=True)
+    twice = run(resumed, "b", resume=True)
     assert (once.step, once.samples) == (twice.step, twice.samples) == (6, 4 * 2 + 2)
     other = resumed.module.state_dict()
     for name, value in whole.module.state_dict().items():
@@ -430,6 +444,12 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(new_task, manifes
     ]
     assert len(losses[0]) == 6
     assert losses[0] == losses[1]
+
+
+def test_a_run_is_not_resumed_with_another_optimizer(new_task, manifest, tmp_path):
+    train(new_task(), run_options(manifest, tmp_path, steps=1, optimizer="muon"))
+    with pytest.raises(InputError, match="Muon.*AdamW.*--optimizer"):
+        train(new_task(), run_options(manifest, tmp_path, steps=2), resume=True)
 
 
 def test_another_seed_trains_other_weights(new_task, manifest, tmp_path):
@@ -589,8 +609,8 @@ def batch(manifest, size, mask_size):
     return collate([data[0], data[1]])
 
 
-def overfit(task, images, masks, steps, rate):
-    optimizer = torch.optim.AdamW(task.parameter_groups(rate))
+def overfit(task, images, masks, steps, rate, name="adamw"):
+    optimizer = new_optimizer(task.parameter_groups(rate), name)
     losses = []
     for _ in range(steps):
         torch.manual_seed(0)
@@ -609,14 +629,15 @@ def test_the_base_learns_one_batch(new_base, plain_manifest):
     assert losses[-1] < 0.6 * losses[0]
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_refiner_learns_one_batch_from_sam2s_own_masks_on(
-    new_base, new_refiner, plain_manifest
+    new_base, new_refiner, plain_manifest, optimizer
 ):
     task = refiner_task(new_base(), new_refiner(trained=False))
     side = task.set_size(64)
     assert side == 128  # twice S, of which the quarters are cut
     images, masks = batch(plain_manifest, side, 64)
-    losses = overfit(task, images, masks, 30, 2e-3)
+    losses = overfit(task, images, masks, 30, 2e-3, optimizer)
     assert losses[-1] < 0.6 * losses[0]
 
 
