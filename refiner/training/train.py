@@ -237,7 +237,6 @@ def save(task: Task, optimizer: torch.optim.Optimizer, progress: Progress, out: 
     """Write the whole state to `state.pt`, replacing it only once it is complete."""
     state = {
         "module": task.module.state_dict(),
-        "stepped_by": type(optimizer).__name__,
         "optimizer": optimizer.state_dict(),
         "progress": asdict(progress),
     }
@@ -255,10 +254,10 @@ def load(task: Task, optimizer: torch.optim.Optimizer, out: Path) -> Progress:
     if not path.is_file():
         return Progress()
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["stepped_by"] != type(optimizer).__name__:
+    if not optimizer.defaults.keys() <= state["optimizer"]["param_groups"][0].keys():
         raise InputError(
-            f"{path} is of a run with {state['stepped_by']}, this one uses "
-            f"{type(optimizer).__name__}; resume with the same --optimizer or give another --out."
+            f"{path} is of a run with another optimizer than {type(optimizer).__name__}; resume with "
+            "the same --optimizer or give another --out."
         )
     task.module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])

@@ -446,10 +446,14 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
     assert losses[0] == losses[1]
 
 
-def test_a_run_is_not_resumed_with_another_optimizer(new_task, manifest, tmp_path):
-    train(new_task(), run_options(manifest, tmp_path, steps=1, optimizer="muon"))
-    with pytest.raises(InputError, match="Muon.*AdamW.*--optimizer"):
-        train(new_task(), run_options(manifest, tmp_path, steps=2), resume=True)
+@pytest.mark.parametrize(("first", "then"), [OPTIMIZERS, OPTIMIZERS[::-1]])
+def test_a_run_is_not_resumed_with_another_optimizer(
+    new_base, new_refiner, manifest, tmp_path, first, then
+):
+    task = refiner_task(new_base(), new_refiner())
+    train(task, run_options(manifest, tmp_path, steps=1, optimizer=first))
+    with pytest.raises(InputError, match=f"(?i)another optimizer than {then}.*--optimizer"):
+        train(task, run_options(manifest, tmp_path, steps=2, optimizer=then), resume=True)
 
 
 def test_another_seed_trains_other_weights(new_task, manifest, tmp_path):
