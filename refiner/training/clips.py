@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -147,8 +147,7 @@ class ClipData(TrainingData):
     """
 
     def __init__(self, options: DataOptions) -> None:
-        super().__init__(options)
-        self.weights = {kind: CLIP_MIX[kind] for kind in CLIP_MIX if kind in self.weights}
+        super().__init__(replace(options, mix=CLIP_MIX))
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.options.seed, number))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,15 @@ MIX = {
     "composite": 0.18,
 }
 """Share of each kind of picture; a kind the manifest lacks is left out."""
+OBJECT_MIX = {
+    "object": 0.72,
+    "regions": 0.05,
+    "clothing": 0.04,
+    "street": 0.01,
+    "video": 0.10,
+    "composite": 0.08,
+}
+"""The same for what shall refine the outlines of real objects, not find regions of every kind."""
 SOURCE_WEIGHTS = {
     "alphamatting": 8.0,
     "jokermatting": 8.0,
@@ -67,6 +76,8 @@ class DataOptions:
     """Target masks a picture."""
     seed: int = 0
     """Where the random draws start."""
+    mix: Mapping[str, float] = field(default_factory=lambda: MIX)
+    """Share of each kind of picture; a kind the manifest lacks is left out."""
     dev: bool = False
     """Take the groups kept back, as they are, instead of the augmented training groups."""
 
@@ -101,7 +112,7 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         self.pools = _pools(rows)
         self.weights = {
             kind: share
-            for kind, share in MIX.items()
+            for kind, share in options.mix.items()
             if kind in self.pools or (kind == "composite" and self.cutouts and self.backgrounds)
         }
 

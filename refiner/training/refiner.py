@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from refiner.checkpoint import Refiner
 from refiner.model import RefinerOutput
 from refiner.quarters import local_features, picture_to_cut
 from refiner.training import prompts
-from refiner.training.data import DataOptions, TrainingData
+from refiner.training.data import OBJECT_MIX, DataOptions, TrainingData
 from refiner.training.look import Tile, look_at_photos
 from refiner.training.losses import bce_dice, flatten, soft_iou
 
@@ -60,8 +61,8 @@ class RefinerTask:
         return 2 * size
 
     def data(self, options: DataOptions) -> Dataset[tuple[Tensor, Tensor]]:
-        """Return photos with masks."""
-        return TrainingData(options)
+        """Return photos with masks, most of them of objects."""
+        return TrainingData(replace(options, mix=OBJECT_MIX))
 
     def look(
         self, data: Dataset[tuple[Tensor, Tensor]], count: int, device: str

@@ -18,7 +18,7 @@ from refiner.config import OPTIMIZERS, RefinerConfig
 from refiner.model import SAM2Refiner
 from refiner.training import augment, prompts
 from refiner.training.base import BaseTask
-from refiner.training.data import MIX, DataOptions, TrainingData, collate, is_dev
+from refiner.training.data import MIX, OBJECT_MIX, DataOptions, TrainingData, collate, is_dev
 from refiner.training.losses import answer_loss, bce_dice, flatten, mean_iou, shrink, soft_iou
 from refiner.training.refiner import RefinerTask
 from refiner.training.train import (
@@ -97,6 +97,17 @@ def test_every_target_is_a_thing_that_can_be_seen(manifest):
     data = TrainingData(options(manifest))
     for number in range(60):
         assert ((data[number][1] > 127).float().mean((1, 2)) >= 0.0015).all()
+
+
+@pytest.mark.parametrize("mix", [MIX, OBJECT_MIX], ids=("all", "objects"))
+def test_pictures_are_drawn_in_the_shares_asked_for(manifest, mix):
+    weights = TrainingData(options(manifest, mix=mix)).weights
+    assert weights == mix and sum(weights.values()) == pytest.approx(1)
+
+
+def test_a_refiner_learns_mostly_from_objects(manifest, new_base, new_refiner):
+    weights = refiner_task(new_base(), new_refiner()).data(options(manifest)).weights
+    assert weights == OBJECT_MIX
 
 
 def test_pictures_of_every_kind_are_drawn_and_kinds_that_lack_are_left_out(
