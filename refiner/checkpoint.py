@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from refiner.types import InputError
 Refiner = SAM2Refiner | HQSAM2
 """What can stand on a frozen base: our model, or the baseline it is compared with."""
 REFINER, HQ = "sam2refiner", "hq-sam2"
+KINDS = (LITE, REFINER, HQ)
 VIDEO_ONLY = (
     "memory_attention.",
     "memory_encoder.",
@@ -88,13 +90,17 @@ def file_id(path: Path) -> str:
 
 def save_base(path: Path, base: SAM2Base, config: LiteConfig, trained: dict[str, Any]) -> None:
     """Write a sam2-lite."""
-    _save(path, base, Header(LITE, dataclasses.asdict(config), trained))
+    write(path, base.state_dict(), Header(LITE, dataclasses.asdict(config), trained))
 
 
 def save_refiner(path: Path, refiner: Refiner, base_id: str, trained: dict[str, Any]) -> None:
     """Write a refiner for the base `base_id`."""
     kind = HQ if isinstance(refiner, HQSAM2) else REFINER
-    _save(path, refiner, Header(kind, dataclasses.asdict(refiner.config), trained, base_id))
+    write(
+        path,
+        refiner.state_dict(),
+        Header(kind, dataclasses.asdict(refiner.config), trained, base_id),
+    )
 
 
 def load_base(path: Path) -> tuple[SAM2Base, Header]:
@@ -103,7 +109,7 @@ def load_base(path: Path) -> tuple[SAM2Base, Header]:
     Raises:
         InputError: the file is missing, damaged or not a complete sam2-lite.
     """
-    header, tensors = _read(path, (LITE,))
+    header, tensors = read(path, (LITE,))
     try:
         base = build_lite(LiteConfig(**header.config))
     except (RuntimeError, TypeError, ValueError) as error:  # timm raises the first
@@ -118,7 +124,7 @@ def load_refiner(path: Path, base: SAM2Base) -> tuple[Refiner, Header]:
     Raises:
         InputError: the file is missing, damaged, incomplete, or belongs to another base.
     """
-    header, tensors = _read(path, (REFINER, HQ))
+    header, tensors = read(path, (REFINER, HQ))
     own = state_id(base)
     if header.base_id != own:
         raise InputError(
@@ -139,7 +145,7 @@ def fill_refiner(refiner: Refiner, path: Path) -> None:
     Raises:
         InputError: the file is missing, damaged, or holds a refiner of another shape.
     """
-    _, tensors = _read(path, (HQ if isinstance(refiner, HQSAM2) else REFINER,))
+    _, tensors = read(path, (HQ if isinstance(refiner, HQSAM2) else REFINER,))
     _fill(refiner, tensors, path)
 
 
@@ -148,18 +154,24 @@ def build_refiner(kind: str, config: dict[str, Any]) -> Refiner:
     return HQSAM2(HQConfig(**config)) if kind == HQ else SAM2Refiner(RefinerConfig(**config))
 
 
-def _save(path: Path, module: nn.Module, header: Header) -> None:
+def write(path: Path, state: Mapping[str, Tensor], header: Header) -> None:
+    """Write tensors in half precision with what they are."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: tensor.detach().to("cpu", torch.float16).contiguous()
-        for name, tensor in module.state_dict().items()
+        for name, tensor in state.items()
     }
     temporary = path.with_suffix(".tmp")
     save_file(tensors, temporary, metadata={"header": json.dumps(dataclasses.asdict(header))})
     temporary.replace(path)
 
 
-def _read(path: Path, kinds: tuple[str, ...]) -> tuple[Header, dict[str, Tensor]]:
+def read(path: Path, kinds: tuple[str, ...] = KINDS) -> tuple[Header, dict[str, Tensor]]:
+    """Read the header and the tensors, in single precision, of a checkpoint of one of `kinds`.
+
+    Raises:
+        InputError: the file is missing, damaged or of another kind.
+    """
     try:
         with safe_open(path, "pt") as file:
             header = Header(**json.loads((file.metadata() or {})["header"]))

@@ -68,7 +68,7 @@ def build_parser() -> Parser:
     _evaluate_options(verbs)
     _report_options(verbs)
     _train_options(verbs)
-    average = verbs.add_parser("average", help="average the weights of several runs of the base")
+    average = verbs.add_parser("average", help="average the weights of several runs of one model")
     average.add_argument("weights", type=Path, nargs="+", metavar="FILE")
     average.add_argument("--out", type=Path, required=True, metavar="FILE")
     average.set_defaults(run=run_average)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from refiner.backbone import build_lite
-from refiner.checkpoint import load_base, save_base
+from refiner.checkpoint import HQ, build_refiner, load_base, read, save_base, save_refiner
 from refiner.cli import main
 
 
@@ -51,3 +51,38 @@ def test_models_of_other_shapes_have_no_mean(runs, tmp_path, lite_config, capsys
     assert f"{path} has the settings" in line
     assert "one shape" in line
     assert not (tmp_path / "mean").exists()
+
+
+@pytest.fixture
+def refiners(tmp_path):
+    """Write two baselines of one base and a third of another."""
+    paths = []
+    for seed, base_id in enumerate(("ours", "ours", "theirs")):
+        torch.manual_seed(seed)
+        paths.append(tmp_path / f"{seed}.safetensors")
+        refiner = build_refiner(HQ, {"hidden_dim": 64, "image_size": 64})
+        save_refiner(paths[-1], refiner, base_id, {"summary": f"{seed + 1} steps"})
+    return paths
+
+
+def test_refiners_of_one_base_have_a_mean(refiners, tmp_path):
+    out = tmp_path / "mean.safetensors"
+    assert main(["average", *map(str, refiners[:2]), "--out", str(out)]) == 0
+    (_, first), (_, second), (header, mean) = (read(path) for path in (*refiners[:2], out))
+    torch.testing.assert_close(
+        mean["token.weight"],
+        (first["token.weight"] + second["token.weight"]) / 2,
+        atol=1e-3,
+        rtol=0,
+    )
+    assert (header.kind, header.base_id) == (HQ, "ours")
+
+
+def test_refiners_of_two_bases_have_no_mean(refiners, tmp_path, capsys):
+    assert main(["average", *map(str, refiners[1:]), "--out", str(tmp_path / "mean")]) == 2
+    assert "trained on the base ours" in capsys.readouterr().err
+
+
+def test_a_base_and_a_refiner_have_no_mean(refiners, runs, tmp_path, capsys):
+    assert main(["average", str(runs[0]), str(refiners[0]), "--out", str(tmp_path / "mean")]) == 2
+    assert "one shape" in capsys.readouterr().err
