@@ -11,18 +11,18 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from refiner.checkpoint import HQ
 from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
-from refiner.image import ImageSegmenter, load_segmenter
-from refiner.loading import load_any
-from refiner.media import read_image
+from refiner.files.pictures import read_image
+from refiner.network.checkpoint import HQ
+from refiner.predict.loading import load_any
+from refiner.predict.segmenter import ImageSegmenter, load_segmenter
+from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
-from refiner.video import load_tracker
-from webapp.examples import installed
-from webapp.limits import Limits
 from webapp.page import build_page, launch
-from webapp.video_files import video_parts
-from webapp.video_tab import VideoParts
+from webapp.shared.examples import installed
+from webapp.shared.limits import Limits
+from webapp.video.clip_files import video_parts
+from webapp.video.tab import VideoParts
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = ASSETS / "examples"

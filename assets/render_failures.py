@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from refiner.exports import object_color, overlay
-from refiner.image import load_segmenter
-from refiner.media import read_image
+from refiner.files.pictures import read_image
+from refiner.files.results import object_color, overlay
+from refiner.predict.segmenter import load_segmenter
 from refiner.types import ImageArray, Prompts
-from webapp.examples import ExampleSource, installed
+from webapp.shared.examples import ExampleSource, installed
 
 ASSETS = Path(__file__).parent
 CASES = {"edge": ("cat", 1), "twigs": ("tree", 1), "parts": ("wheel", 3)}

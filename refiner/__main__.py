@@ -2,6 +2,6 @@
 
 import sys
 
-from refiner.cli import main
+from refiner.commands.parser import main
 
 sys.exit(main())

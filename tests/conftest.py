@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.media import read_image
+from refiner.files.pictures import read_image
 from refiner.types import Click, ImageArray, Prompts
 from tests.fakes import FakeSegmenter
-from webapp.examples import ExampleSource
-from webapp.handlers import Studio
-from webapp.limits import Limits
-from webapp.pictures import jpeg
-from webapp.state import ImageState, Picture
+from webapp.image.actions import Studio
+from webapp.image.state import ImageState, Picture
+from webapp.shared.examples import ExampleSource
+from webapp.shared.limits import Limits
+from webapp.shared.pictures import jpeg
 
 
 @pytest.fixture(scope="session")

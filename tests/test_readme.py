@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from refiner.cli import build_parser, main
+from refiner.commands.parser import build_parser, main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from webapp import text
-from webapp.limits import Limits
+from webapp.shared import text
+from webapp.shared.limits import Limits
 
 
 def build_about_tab(limits: Limits) -> None:

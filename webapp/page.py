@@ -10,20 +10,20 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from refiner.types import Segmenter
-from webapp import text
-from webapp.ablation import Loader
 from webapp.about_tab import build_about_tab
-from webapp.api import build_api
-from webapp.api_input import Inbox
-from webapp.compare_jobs import Jobs
-from webapp.compare_tab import build_compare_tab
-from webapp.examples import ExampleSource, load
-from webapp.heading import build_heading
-from webapp.image_tab import build_image_tab
-from webapp.limits import Limits
-from webapp.models import Load, Models
-from webapp.pictures import ReadImage
-from webapp.video_tab import VideoParts, build_video_tab
+from webapp.api.endpoints import build_api
+from webapp.api.inputs import Inbox
+from webapp.compare.queue import Jobs
+from webapp.compare.tab import build_compare_tab
+from webapp.compare.variants import Loader
+from webapp.image.backbone_choice import build_heading
+from webapp.image.tab import build_image_tab
+from webapp.shared import text
+from webapp.shared.backbones import Load, Models
+from webapp.shared.examples import ExampleSource, load
+from webapp.shared.limits import Limits
+from webapp.shared.pictures import ReadImage
+from webapp.video.tab import VideoParts, build_video_tab
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")

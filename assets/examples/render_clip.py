@@ -17,9 +17,9 @@ import rolling
 from drawing import Array
 from PIL import Image
 
-from refiner.clip_formats import H264, Timing
-from refiner.clip_writing import ClipWriter
-from refiner.exports import object_color
+from refiner.clips.formats import H264, Timing
+from refiner.clips.writing import ClipWriter
+from refiner.files.results import object_color
 
 NAME = "wheel-clip"
 SEED = 20

@@ -11,9 +11,9 @@ import numpy as np
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from refiner.training import prompts
-from refiner.training.data import collate
 from refiner.training.losses import flatten, mean_iou
+from refiner.training.samples import prompts
+from refiner.training.samples.photos import collate
 
 Tile = tuple[Tensor, Tensor, Tensor]
 """What is rendered: a picture (3, H, W), an answer (1, h, w) in [0, 1], the true mask (S, S)."""

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.serving import Knobs, serving
 from tests.browser.studio import PHONE, Visitor
-from webapp.examples import ExampleSource
+from webapp.shared.examples import ExampleSource
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [

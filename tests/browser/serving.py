@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 from refiner.types import ImageArray, ImageResult, InputError, ModelInfo, Prompts
 from tests.fakes import FakeSegmenter, FakeTracker
-from webapp.examples import ExampleSource
+from webapp.shared.examples import ExampleSource
 
 STARTS_WITHIN = 180
 RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
@@ -76,10 +76,10 @@ def load_other(name: str) -> FakeSegmenter:
 def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
     """Run the app until this process is ended."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    from refiner.media import read_image
-    from webapp.limits import Limits
+    from refiner.files.pictures import read_image
     from webapp.page import build_page, launch
-    from webapp.video_files import video_parts
+    from webapp.shared.limits import Limits
+    from webapp.video.clip_files import video_parts
 
     limits = Limits(file_megabytes=2)
     page = build_page(

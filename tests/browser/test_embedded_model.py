@@ -12,9 +12,9 @@ from gradio.media import get_image
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from refiner.exports import iou
-from refiner.image import load_segmenter
-from refiner.media import read_image
+from refiner.files.pictures import read_image
+from refiner.files.results import iou
+from refiner.predict.segmenter import load_segmenter
 from refiner.types import Box, Prompts
 from tests.browser.real import running_app
 

@@ -15,11 +15,11 @@ import torch
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from refiner.backbone import build_official
-from refiner.cli import main
+from refiner.commands import train as train_command
+from refiner.commands.parser import main
 from refiner.config import weights_name
-from refiner.exports import decode_rle
-from refiner.training import command
+from refiner.files.results import decode_rle
+from refiner.network.base_model import build_official
 from tests.browser.real import running_app
 
 BACKBONE = "sam2.1-tiny"
@@ -54,8 +54,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_refiner_trained_on_an_official_backbone_answers_in_the_app(
     official: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = command._options
-    monkeypatch.setattr(command, "_options", lambda *of: replace(options(*of), dev_samples=1))
+    options = train_command._options
+    monkeypatch.setattr(train_command, "_options", lambda *of: replace(options(*of), dev_samples=1))
     out = tmp_path / "run"
     ask = ["train", "refiner", "--backbone", BACKBONE, "--weights", str(official)]
     ask += ["--data", str(photos), "--steps", "2", "--pictures", "1", "--masks", "1"]

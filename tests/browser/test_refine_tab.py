@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from refiner.exports import encode_rle, mask_png
+from refiner.files.results import encode_rle, mask_png
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.fakes import disc
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from refiner.ffmpeg_tool import executable
+from refiner.clips.ffmpeg import executable
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 

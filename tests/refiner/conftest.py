@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from refiner.backbone import (
+from refiner.config import LiteConfig, RefinerConfig
+from refiner.network.base_model import (
     BaseFeatures,
     BaseOutput,
     PointPrompts,
@@ -27,12 +28,11 @@ from refiner.backbone import (
     decode,
     encode,
 )
-from refiner.checkpoint import save_base, save_refiner, state_id
-from refiner.config import LiteConfig, RefinerConfig
-from refiner.image import ImageSegmenter
-from refiner.model import RefinerFeatures, RefinerOutput, SAM2Refiner
-from refiner.quarters import Local, local_features
-from refiner.training.data import is_dev
+from refiner.network.checkpoint import save_base, save_refiner, state_id
+from refiner.network.quarters import Local, local_features
+from refiner.network.sam2refiner import RefinerFeatures, RefinerOutput, SAM2Refiner
+from refiner.predict.segmenter import ImageSegmenter
+from refiner.training.samples.photos import is_dev
 from refiner.types import ModelInfo
 
 WARNINGS = (

@@ -5,29 +5,33 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = "import webapp.page, webapp.image_tab, webapp.handlers, webapp.exports, webapp.examples"
+ALL = "import webapp.page, webapp.image.tab, webapp.image.actions, webapp.image.downloads, webapp.shared.examples"
 
 TORCH_FREE = {
     "refiner",
     "refiner.config",
     "refiner.types",
-    "refiner.exports",
-    "refiner.mask_files",
-    "refiner.session",
-    "refiner.media",
+    "refiner.files.results",
+    "refiner.files.mask_files",
+    "refiner.files.session",
+    "refiner.files.pictures",
     "refiner.metrics",
-    "refiner.manifest",
-    "refiner.archives",
-    "refiner.pairing",
+    "refiner.data.manifest",
+    "refiner.data.archives",
+    "refiner.data.pairing",
     "refiner.video_types",
+    "refiner.clips",
+    "refiner.data",
     "refiner.evaluation",
-    "refiner.evaluation.paper",
-    "refiner.evaluation.plots",
-    "refiner.evaluation.prompts",
     "refiner.evaluation.report",
-    "refiner.evaluation.report_ablation",
-    "refiner.evaluation.report_photos",
-    "refiner.evaluation.report_video",
+    "refiner.files",
+    "refiner.evaluation.report.paper",
+    "refiner.evaluation.report.plots",
+    "refiner.evaluation.prompts",
+    "refiner.evaluation.report.readme",
+    "refiner.evaluation.report.ablation",
+    "refiner.evaluation.report.photos",
+    "refiner.evaluation.report.videos",
 }
 
 

@@ -1,0 +1,121 @@
+"""Which files are taken for videos, and how ffmpeg is told to open them: as strangers' files.
+
+The type is told by the content and the demuxer forced, so that a playlist or a list of files is
+never followed, and no protocol but plain files is open to it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import ffmpeg
+
+from refiner.files.pictures import kind_of as picture_kind
+from refiner.types import InputError
+
+FilePath = str | os.PathLike[str]
+
+_QUICKTIME_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_OTHERS = (
+    (0, b"#EXTM3U", "a playlist (HLS or M3U)"),
+    (0, b"ffconcat", "a list of files (ffconcat)"),
+    (0, b"[playlist]", "a playlist (PLS)"),
+    (0, b"FLV", "a Flash video"),
+    (0, b"0&\xb2u", "a Windows Media file"),
+    (0, b"\x00\x00\x01\xba", "an MPEG program stream"),
+    (188, b"G", "an MPEG transport stream"),
+    (0, b"ID3", "an MP3 sound"),
+    (0, b"OggS", "an Ogg file"),
+    (8, b"WAVE", "a WAV sound"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLimits:
+    """How much is read and worked on; `open_clip` refuses, `Clip.within` cuts and scales.
+
+    Attributes:
+        file_bytes: files above are refused.
+        frame_pixels: clips with larger frames are refused before one is decoded.
+        decoded_frames: clips with more frames are refused.
+        frames: frames worked on at most; None is any number, here and below.
+        seconds: seconds worked on at most.
+        long_side: frames are scaled to at most this many pixels on their longer side.
+    """
+
+    file_bytes: int = 4_000_000_000
+    frame_pixels: int = 40_000_000
+    decoded_frames: int = 200_000
+    frames: int | None = None
+    seconds: float | None = None
+    long_side: int | None = None
+
+
+def source(path: str, demuxer: str, frame_pixels: int, **options: Any) -> Any:
+    """Return `path` as an input of ffmpeg-python, with all that makes a stranger's file safe."""
+    return ffmpeg.input(
+        f"file:{path}",
+        f=demuxer,
+        protocol_whitelist="file,pipe",
+        max_pixels=frame_pixels,
+        threads=4,
+        **options,
+    )
+
+
+def called(path: FilePath) -> str:
+    """Return what to call a file in a message: its name without folders, one line of ASCII."""
+    name = os.path.basename(os.fsdecode(path))
+    return ascii(name if len(name) <= 80 else f"{name[:20]}...{name[-57:]}")
+
+
+def demuxer_of(path: FilePath, file_bytes: int) -> str:
+    """Return the demuxer for the content of `path`, which may lie about itself in its name.
+
+    Raises:
+        InputError: there is no such file, it is larger than `file_bytes`, or no video read here.
+    """
+    try:
+        size = os.path.getsize(path)
+        if not os.path.isfile(path):
+            raise InputError(
+                f"{called(path)} is a folder or device; give the path of a video file."
+            )
+        with open(path, "rb") as file:
+            head = file.read(1024)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {called(path)}; check the path.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"The file {called(path)} cannot be opened; check the path.") from error
+    if not size:
+        raise InputError(f"The file {called(path)} is empty; choose a video with some content.")
+    if size > file_bytes:
+        raise InputError(
+            f"The file {called(path)} has {size:,} bytes, at most {file_bytes:,} are read; cut the "
+            "clip or compress it more."
+        )
+    kind = _kind(head)
+    if kind not in ("mov", "matroska", "avi"):
+        raise InputError(
+            f"The file {called(path)} is no video read here (MP4, MOV, MKV, WebM, AVI) but {kind}; "
+            "convert it to MP4."
+        )
+    return kind
+
+
+def _kind(head: bytes) -> str:
+    """Return a demuxer's name, or in words what the content is instead."""
+    for offset, signature, words in _OTHERS:
+        if head.startswith(signature, offset):
+            return words
+    kind = picture_kind(head)
+    if kind == "a Matroska or WebM video":
+        return "matroska"
+    if kind == "an AVI video":
+        return "avi"
+    still = kind in ("an AVIF picture", "a HEIC photo")
+    if head[4:8] in _QUICKTIME_ATOMS and not still:
+        return "mov"
+    return f"a {kind} picture" if kind.isupper() else kind

@@ -1,0 +1,124 @@
+"""The track command: a clip and prompts in, both models' masks on every frame out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from refiner.clips.clip import open_clip
+from refiner.clips.exports import EXPORTS, export_path, write_exports
+from refiner.clips.mask_exports import ClipExport
+from refiner.files.results import decode_rle, encode_rle
+from refiner.types import Box, Click, InputError, Mask, MaskPair, Prompts
+from refiner.video_types import FramePrompts, Frames, TrackedFrame, Tracker
+
+DEFAULT_EXPORTS = ("comparison", "masks", "rle")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A click or a box on one frame of the clip, for one object."""
+
+    frame: int
+    object_id: int
+    given: Click | Box
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOptions:
+    """What `python -m refiner track` does: `exports` are some of `clip_exports.EXPORTS`."""
+
+    video: Path
+    prompts: tuple[Prompt, ...]
+    out: Path
+    exports: tuple[str, ...] = DEFAULT_EXPORTS
+    progress: bool = True
+
+
+def run(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]:
+    """Track as the options say; return the files written.
+
+    Ctrl-C leaves finished files with the frames until there.
+
+    Args:
+        load: gives the model, once the clip and the prompts are known to be good.
+        options: what to do.
+
+    Raises:
+        InputError: the clip, a prompt or an export cannot be used.
+    """
+    unknown = [name for name in options.exports if name not in EXPORTS]
+    if unknown:
+        raise InputError(f"There is no export {unknown[0]!r}; choose of {', '.join(EXPORTS)}.")
+    prompts = collect(options.prompts)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with open_clip(options.video) as clip:
+        last = max(item.frame for item in prompts)
+        if last >= len(clip):
+            raise InputError(
+                f"There is a prompt on frame {last}, but {options.video} has {len(clip)} frames, "
+                f"0 to {len(clip) - 1}."
+            )
+        for item in prompts:
+            item.prompts.check(clip.info.size_hw)
+        tracker = load()
+        objects = sorted({item.object_id for item in prompts})
+        job = ClipExport(clip, objects, tracker.info, options.video.stem)
+        paths = [export_path(options.out, job, name) for name in options.exports]
+        steps = write_exports(job, ascending(tracker, clip, prompts), options.exports, options.out)
+        for _ in tqdm(steps, total=len(clip), unit="frame", disable=not options.progress):
+            pass
+    return paths
+
+
+def collect(prompts: Sequence[Prompt]) -> list[FramePrompts]:
+    """Put the clicks and the box of each object and frame together.
+
+    Raises:
+        InputError: there are no prompts, or two boxes for one object on one frame.
+    """
+    if not prompts:
+        raise InputError("Say what to track with --prompt FRAME:X,Y or --box FRAME:X0,Y0,X1,Y1.")
+    places = dict.fromkeys((item.frame, item.object_id) for item in prompts)
+    found = []
+    for frame, number in places:
+        given = [item.given for item in prompts if (item.frame, item.object_id) == (frame, number)]
+        boxes = [item for item in given if isinstance(item, Box)]
+        if len(boxes) > 1:
+            raise InputError(f"Object {number} has {len(boxes)} boxes on frame {frame}; give one.")
+        clicks = tuple(item for item in given if isinstance(item, Click))
+        found.append(FramePrompts(frame, number, Prompts(clicks, boxes[0] if boxes else None)))
+    return found
+
+
+def ascending(
+    tracker: Tracker, frames: Frames, prompts: Sequence[FramePrompts]
+) -> Iterator[TrackedFrame]:
+    """Yield all frames from the first to the last.
+
+    Those before the first prompted frame are tracked backwards and kept as run lengths meanwhile.
+    """
+    start = min(item.frame for item in prompts)
+    before = tracker.track(frames, prompts, until=start) if start else ()
+    kept = {
+        item.index: {key: _packed(pair) for key, pair in item.objects.items()} for item in before
+    }
+    for index in sorted(kept):
+        yield TrackedFrame(index, {key: _unpacked(pair) for key, pair in kept[index].items()})
+    yield from tracker.track(frames, prompts, since=start)
+
+
+def _packed(pair: MaskPair) -> tuple[dict[str, Any], float, dict[str, Any], float]:
+    base, refined = pair.base, pair.refined
+    return encode_rle(base.mask), base.quality, encode_rle(refined.mask), refined.quality
+
+
+def _unpacked(packed: tuple[dict[str, Any], float, dict[str, Any], float]) -> MaskPair:
+    base, base_quality, refined, refined_quality = packed
+    return MaskPair(
+        Mask(decode_rle(base), base_quality), Mask(decode_rle(refined), refined_quality)
+    )

@@ -1,0 +1,153 @@
+"""Shows measured results: tables for the terminal and the README, a plot over prompts.
+
+A results folder holds the documents that `refiner.commands.evaluate.run` wrote; JSON files of
+another kind in it are left alone. Everything in a table comes from such a file, but for the
+numbers of the paper, which are marked as such.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from matplotlib.figure import Figure
+
+from refiner.evaluation.report.paper import PAPER
+from refiner.evaluation.report.photos import Results, count_of, parse_results, photo_section
+from refiner.evaluation.report.plots import NAMES, Curve, Panel, arranged, draw, save
+from refiner.evaluation.report.videos import render_videos
+from refiner.types import InputError
+
+START = "<!-- results:start -->"
+END = "<!-- results:end -->"
+KINDS: dict[str, Literal["svg", "png"]] = {".svg": "svg", ".png": "png"}
+
+
+def read_results(results_dir: Path) -> list[Results]:
+    """Read the documents of a folder that measure photos, by name.
+
+    Raises:
+        InputError: the folder has none, or a file is not valid JSON.
+    """
+    results = [parse_results(name, document) for name, document in read_documents(results_dir)]
+    results = [one for one in results if one.rows]
+    if not results:
+        raise InputError(f"{results_dir} has no results; run `python -m refiner evaluate` first.")
+    return results
+
+
+def read_documents(results_dir: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Read the documents of a folder with their names.
+
+    Raises:
+        InputError: a file is not valid JSON.
+    """
+    documents = []
+    for file in sorted(results_dir.glob("*.json")):
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"Cannot read the results {file}: {error}.") from error
+        if isinstance(document, dict) and "rows" in document:
+            documents.append((file.stem, document))
+    return documents
+
+
+def render(results_dir: Path) -> str:
+    """Write the markdown of a results folder: tables for each document, then the paper's.
+
+    Raises:
+        InputError: the folder has no document, or one cannot be read.
+    """
+    videos = render_videos(read_documents(results_dir))
+    return "\n\n".join(part for part in (measured(results_dir), PAPER, videos) if part)
+
+
+def measured(results_dir: Path) -> str:
+    """Write the markdown of a results folder without the paper's numbers.
+
+    Raises:
+        InputError: the folder has no document, or one cannot be read.
+    """
+    return "\n\n".join(photo_section(results) for results in read_results(results_dir))
+
+
+def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bool:
+    """Put `render` between the markers of a README; tell whether that changes it.
+
+    With `check` nothing is written.
+
+    Raises:
+        InputError: the README cannot be read or does not have each marker once, in order.
+    """
+    try:
+        text = readme.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"Cannot read {readme}: {error.strerror}.") from error
+    if text.count(START) != 1 or text.count(END) != 1 or text.index(END) < text.index(START):
+        raise InputError(f"{readme} must have {START} once and {END} once after it.")
+    before, after = text.split(START)[0], text.split(END)[1]
+    new = f"{before}{START}\n\n{render(results_dir)}\n\n{END}{after}"
+    if new != text and not check:
+        readme.write_text(new, encoding="utf-8")
+    return new != text
+
+
+def plot(results_dir: Path, out: Path) -> None:
+    """Draw mIoU and mBIoU over the number of points, a row of panels a document.
+
+    `out` ends in .svg or .png. The group of objects is drawn where there is one, else everything;
+    the band is the standard deviation over the seeds.
+
+    Raises:
+        InputError: the folder has no document with random points, or `out` another ending.
+    """
+    kind = KINDS.get(out.suffix)
+    if kind is None:
+        raise InputError(f"The plot must be an .svg or .png file, got {out.name!r}.")
+    drawn = _drawable(results_dir)
+    if not drawn:
+        raise InputError(f"{results_dir} has no results with points:K prompts to draw.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(save(draw([_panels(results) for results in drawn]), kind))
+
+
+def plots(results_dir: Path, tall: bool = False) -> dict[str, Figure]:
+    """Draw mIoU and mBIoU over the number of points for each document that has them, by name.
+
+    Args:
+        results_dir: where the documents lie.
+        tall: draw one below the other, for narrow screens.
+
+    Raises:
+        InputError: the folder has no document, or one cannot be read.
+    """
+    found = _drawable(results_dir)
+    return {results.name: draw(arranged(_panels(results), tall)) for results in found}
+
+
+def _drawable(results_dir: Path) -> list[Results]:
+    """Read the documents with a curve over points; ablations have too many for a plot."""
+    found = read_results(results_dir)
+    return [results for results in found if len(results.point_prompts) > 1 and not results.ablation]
+
+
+def _panels(results: Results) -> list[Panel]:
+    return [
+        Panel(f"{results.name}: {title}", title, "points", _curves(results, metric))
+        for metric, title in (("miou", "mIoU"), ("mbiou", "mBIoU"))
+    ]
+
+
+def _curves(results: Results, metric: str) -> list[Curve]:
+    source = "objects" if "objects" in results.values(0) else "all"
+    specs = results.point_prompts
+    curves = []
+    for model in results.values(2):
+        rows = [results.rows[source, spec, model] for spec in specs]
+        means = [100 * row[metric] for row in rows]
+        spread = [100 * row[f"{metric}_sd"] for row in rows]
+        counts = [count_of(spec) for spec in specs]
+        curves.append(Curve(model, NAMES.get(model, model), counts, means, spread))
+    return curves

@@ -1,0 +1,231 @@
+"""Evaluates trackers on annotated sequences: J, F and J&F as DAVIS and LVOS define them.
+
+Each object is prompted on the first annotated frame that shows it and scored by itself on the
+annotated frames after that one but the last; scores are averaged over frames, then objects, then
+seeds. An object that is gone scores 1 where no mask is given for it, else 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+from vos_benchmark.evaluator import Evaluator
+
+from refiner.data.manifest import VIDEO_KIND, LabelMap, Row
+from refiner.data.video_sets import SEEN, UNSEEN, AnnotatedVideo, open_video
+from refiner.evaluation.photos import Record, check_models, fingerprint, giver, mask_of, open_resume
+from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
+from refiner.types import InputError
+from refiner.video_types import FramePrompts, TrackedFrame, Tracker
+
+BOUNDARY = 0.008
+"""How far an outline may be off to count as right in F, in diagonals of the frame (DAVIS)."""
+
+Scores = dict[str, dict[int, Evaluator]]
+"""By model, then by object."""
+
+
+def evaluate_videos(
+    trackers: Mapping[str, Tracker],
+    rows: Iterable[Row],
+    specs: Sequence[PromptSpec],
+    models: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    total: str = "all",
+    progress: bool = True,
+    resume: Path | None = None,
+) -> list[dict[str, Any]]:
+    """Score `models` on every sequence of `rows` with every way of prompting; photos are left out.
+
+    Args:
+        trackers: By the name of the model that gives its refined masks. All stand on one base; the
+            masks of sam2 come from the first.
+        rows: What to measure on.
+        specs: The prompts; those that cannot be given to a video are left out.
+        models: Some of `refiner.evaluation.photos.MODELS`.
+        seeds: One run of random points each.
+        total: What the source of the total is called.
+        progress: Show the frames done and the time left on stderr.
+        resume: A JSONL file that each finished sequence is added to; sequences in it are not run
+            again.
+
+    Returns:
+        A dict for each model, prompts and source: `n` sequences, `objects`, and means over the
+        objects in [0, 1]: `j`, `f`, `jf` and its standard deviation over the seeds `jf_sd`. The
+        total of LVOS v2 is the mean over its seen and unseen part.
+
+    Raises:
+        InputError: there is no sequence, no seed, no fitting prompt, an unknown model or one
+            without a tracker, a file cannot be read, or `resume` belongs to another evaluation.
+    """
+    videos = [row for row in rows if row.kind == VIDEO_KIND]
+    specs = [spec for spec in specs if spec.for_videos]
+    if not videos or not seeds or not specs:
+        raise InputError(
+            f"Expected videos, seeds and prompts for videos (box, mask or points:K), got "
+            f"{len(videos)}, {len(seeds)} and {len(specs)}."
+        )
+    check_models(trackers, models)
+    records: dict[str, Record] = {}
+    if resume:
+        records = open_resume(resume, fingerprint(trackers, videos, specs, models, seeds))
+    todo = {row.id: open_video(row) for row in videos if row.id not in records}
+    runs = sum(len(seeds) if spec.seeded else 1 for spec in specs) * len(_givers(trackers, models))
+    frames = runs * sum(len(video.frames) for video in todo.values())
+    with tqdm(total=frames, unit="frame", disable=not progress) as bar:
+        for row in videos:
+            if row.id in records:
+                continue
+            records[row.id] = _measure(trackers, row.id, todo[row.id], specs, models, seeds, bar)
+            if resume:
+                with resume.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(records[row.id]) + "\n")
+    return _table([(row, records[row.id]) for row in videos], specs, models, total)
+
+
+def _givers(trackers: Mapping[str, Tracker], models: Sequence[str]) -> dict[str, list[str]]:
+    """List the models whose masks each tracker gives."""
+    found: dict[str, list[str]] = {}
+    for model in models:
+        found.setdefault(giver(trackers, model), []).append(model)
+    return found
+
+
+def _measure(
+    trackers: Mapping[str, Tracker],
+    row_id: str,
+    video: AnnotatedVideo,
+    specs: Sequence[PromptSpec],
+    models: Sequence[str],
+    seeds: Sequence[int],
+    bar: Any,
+) -> Record:
+    """Score one sequence: [seed][object][j, f] by prompts and model."""
+    last = max(video.labels)
+    scored = [label for label, first in video.first.items() if _frames(video, first, last)]
+    scores: dict[str, dict[str, list[Any]]] = {}
+    for spec in specs:
+        scores[spec.name] = {model: [] for model in models}
+        for seed in seeds if spec.seeded else seeds[:1]:
+            prompts = [_prompt(video, label, spec, seed, row_id) for label in scored]
+            for name, given in _givers(trackers, models).items():
+                found = _track(trackers[name], video, prompts, given, last, bar)
+                for model in given:
+                    scores[spec.name][model].append(
+                        [_means(found[model][label]) for label in scored]
+                    )
+    return {"id": row_id, "objects": len(scored), "scores": scores}
+
+
+def _frames(video: AnnotatedVideo, first: int, last: int) -> list[int]:
+    """List the frames that count for an object prompted on frame `first`."""
+    return [frame for frame in video.labels if first < frame < last]
+
+
+def _prompt(
+    video: AnnotatedVideo, label: int, spec: PromptSpec, seed: int, row_id: str
+) -> FramePrompts:
+    first = video.first[label]
+    mask = video.read(first) == label
+    return FramePrompts(first, label, sample_prompts(spec, mask, stable_seed(seed, row_id, label)))
+
+
+def _track(
+    tracker: Tracker,
+    video: AnnotatedVideo,
+    prompts: Sequence[FramePrompts],
+    models: Sequence[str],
+    last: int,
+    bar: Any,
+) -> Scores:
+    """Track a sequence once and score the masks of `models`."""
+    scores: Scores = {model: {} for model in models}
+    for own in scores.values():
+        for prompt in prompts:
+            own[prompt.object_id] = evaluator = Evaluator(boundary=BOUNDARY)
+            evaluator.objects_in_gt.add(1)  # frames count from the first on, as DAVIS counts them
+    if prompts:
+        for tracked in tracker.track(video.frames, prompts):
+            bar.update()
+            if tracked.index in video.labels and tracked.index != last:
+                _feed(scores, tracked, video.read(tracked.index), prompts)
+    return scores
+
+
+def _feed(
+    scores: Scores, tracked: TrackedFrame, labels: LabelMap, prompts: Sequence[FramePrompts]
+) -> None:
+    """Score one frame for the objects that were prompted before it."""
+    for prompt in prompts:
+        label = prompt.object_id
+        if prompt.frame >= tracked.index:
+            continue
+        truth = (labels == label).astype(np.uint8)
+        for model, own in scores.items():
+            mask = mask_of(tracked.objects[label], model).mask
+            if mask.shape != truth.shape:
+                raise InputError(
+                    f"The tracker's mask on frame {tracked.index} is {mask.shape[1]} x "
+                    f"{mask.shape[0]}, the frame {truth.shape[1]} x {truth.shape[0]}."
+                )
+            own[label].feed_frame(mask.astype(np.uint8), truth)
+
+
+def _means(evaluator: Evaluator) -> list[float]:
+    """Return J and F of an object, in [0, 1]."""
+    j, f = evaluator.conclude()
+    return [float(j[1]) / 100, float(f[1]) / 100]
+
+
+def _table(
+    measured: Sequence[tuple[Row, Record]],
+    specs: Sequence[PromptSpec],
+    models: Sequence[str],
+    total: str,
+) -> list[dict[str, Any]]:
+    """Average over the objects of each source and of all; videos without an object do not count."""
+    sources: dict[str, list[Record]] = {}
+    for row, record in measured:
+        if record["objects"]:
+            sources.setdefault(row.source, []).append(record)
+    everything = [record for records in sources.values() for record in records]
+    parts = [sources[SEEN], sources[UNSEEN]] if set(sources) == {SEEN, UNSEEN} else [everything]
+    rows = []
+    for source, groups in {
+        total: parts,
+        **{key: [sources[key]] for key in sorted(sources)},
+    }.items():
+        records = [record for group in groups for record in group]
+        size = {"n": len(records), "objects": sum(record["objects"] for record in records)}
+        for spec in specs if records else ():
+            for model in models:
+                name = {"model": model, "prompts": spec.name, "source": source}
+                scores = np.mean([_by_seed(group, spec.name, model) for group in groups], axis=0)
+                rows.append(name | size | _statistics(scores))
+    return rows
+
+
+def _by_seed(records: Sequence[Record], spec: str, model: str) -> Any:
+    """Average over all objects: (seeds, 2)."""
+    scores = [np.array(record["scores"][spec][model]) for record in records]
+    return np.concatenate(scores, axis=1).mean(axis=1)
+
+
+def _statistics(scores: Any) -> dict[str, Any]:
+    """Average [seed][j, f]; the deviation is that of a sample of seeds."""
+    j, f = scores.mean(axis=0)
+    both = scores.mean(axis=1)
+    deviation = both.std(ddof=1) if len(both) > 1 else 0.0
+    return {
+        "j": float(j),
+        "f": float(f),
+        "jf": float((j + f) / 2),
+        "jf_sd": float(deviation),
+        "seeds": len(both),
+    }

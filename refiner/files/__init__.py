@@ -1,0 +1,1 @@
+"""Files in and out: pictures, masks, sessions, result documents. Never torch."""

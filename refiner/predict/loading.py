@@ -1,0 +1,100 @@
+"""Load whatever segmenter there are weights for, under any backbone's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from refiner.config import BACKBONES, LITE, OFFICIAL, TITLES
+from refiner.files.session import Session
+from refiner.network.base_model import build_official, official_file
+from refiner.network.checkpoint import file_id, state_id
+from refiner.predict.cascade import CascadeSegmenter
+from refiner.predict.segmenter import BaseSegmenter, current_build, load_segmenter, select_device
+from refiner.types import InputError, ModelInfo, Segmenter
+
+MAX_THREADS = 256
+
+
+def load_any(
+    backbone: str = LITE,
+    device: str | None = None,
+    weights: Path | None = None,
+    refiner: Path | None = None,
+    embedded: Segmenter | None = None,
+) -> Segmenter:
+    """Load both models; an official base without a refiner of its own gets the cascade.
+
+    Args:
+        backbone: one of `config.BACKBONES`.
+        device: see `load_segmenter`.
+        weights: of the base; see `load_segmenter`.
+        refiner: weights of the base's own SAM2Refiner.
+        embedded: sam2-lite with its refiner, if it is loaded already; for the cascade.
+
+    Raises:
+        InputError: as `load_segmenter`.
+    """
+    if backbone not in OFFICIAL or refiner is not None:
+        return load_segmenter(backbone, device, weights, refiner)
+    place = select_device(device)
+    file = official_file(backbone, weights)
+    base = build_official(backbone, file)
+    fine = embedded or load_segmenter(LITE, device)
+    title = TITLES[backbone]
+    info = ModelInfo(
+        backbone,
+        str(place),
+        "official weights of SAM 2.1 by Meta",
+        f"none for this base; its masks are refined by sam2refiner-lite, {fine.info.refiner_weights}",
+        {
+            **fine.info.details,
+            "kind": "cascade",
+            "titles": {"base": title, "refined": f"{title} + cascade of sam2refiner-lite"},
+            "image_size": base.image_size,
+            "base_id": state_id(base),
+            "files": {
+                "base": file_id(file),
+                **{f"cascade_{name}": one for name, one in fine.info.details["files"].items()},
+            },
+            "cascade_base_id": fine.info.details["base_id"],
+        },
+    )
+    return CascadeSegmenter(BaseSegmenter(base, info, place), fine, info)
+
+
+def load_for_session(
+    session: Session,
+    device: str | None = None,
+    weights: Path | None = None,
+    refiner: Path | None = None,
+) -> Segmenter:
+    """Load what a session was made with, on as many threads: they, too, decide the last bits.
+
+    Args:
+        session: see `session.read_session`.
+        device: the session's own when None.
+        weights: of the base; see `load_segmenter`.
+        refiner: weights of the base's own SAM2Refiner.
+
+    Raises:
+        InputError: as `load_segmenter`; or the backbone is unknown here.
+    """
+    if session.backbone not in BACKBONES:
+        raise InputError(
+            f"The session was made with {ascii(session.backbone)[:60]}, which is unknown here; "
+            f"known are {', '.join(BACKBONES)}."
+        )
+    if device is None and session.device.partition(":")[0] not in ("cpu", "cuda", "mps", "xpu"):
+        raise InputError(
+            f"The session was made on {ascii(session.device)[:60]}, no device known here; choose "
+            "one with --device."
+        )
+    segmenter = load_any(session.backbone, device or session.device, weights, refiner)
+    build = session.details.get("build")
+    threads = build.get("threads") if isinstance(build, dict) else None
+    if type(threads) is int and 0 < threads <= MAX_THREADS:
+        torch.set_num_threads(threads)
+        segmenter.info.details["build"] = current_build()
+    return segmenter

@@ -1,0 +1,322 @@
+"""segment(image, prompts): SAM2's and SAM2Refiner's mask of every object."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from refiner.config import BACKBONES, LITE
+from refiner.network.base_model import (
+    BaseFeatures,
+    Fpn,
+    PointPrompts,
+    SAM2Base,
+    build_official,
+    decode,
+    encode,
+    normalise,
+    official_file,
+)
+from refiner.network.checkpoint import Header, Refiner, file_id, load_base, load_refiner, state_id
+from refiner.network.quarters import Local, local_features, picture_to_cut
+from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
+from refiner.predict.embedding_cache import Embedding, EmbeddingCache
+from refiner.predict.tensors import resize, to_mask, to_mask_logits, to_points
+from refiner.types import (
+    MAX_OBJECTS,
+    ImageArray,
+    ImageResult,
+    InputError,
+    MaskPair,
+    ModelInfo,
+    Prompts,
+    Timings,
+    check_image,
+)
+
+BATCH = 8
+"""Objects answered at once; a batch takes about 100 MB an object at S = 512."""
+WEIGHTS = Path(__file__).resolve().parents[2] / "assets" / "weights"
+
+
+@dataclass
+class Stopwatch:
+    """Adds up the milliseconds of named stages."""
+
+    device: torch.device
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens inside, the device's work included."""
+        started = time.perf_counter()
+        yield
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.spent[name] = self.spent.get(name, 0.0) + 1000 * (time.perf_counter() - started)
+
+    def timings(self) -> Timings:
+        """Return the stages measured; the others cost nothing."""
+        return Timings(*(self.spent.get(name, 0.0) for name in Timings.__slots__))
+
+
+class BaseSegmenter:
+    """SAM2 alone on one device: both masks of each pair are its own; a `types.Segmenter`."""
+
+    def __init__(self, base: SAM2Base, info: ModelInfo, device: torch.device) -> None:
+        self.base = base.to(device).eval().requires_grad_(False)
+        self.info = info
+        self.device = device
+        self.cache = EmbeddingCache()
+        self._lock = threading.Lock()
+
+    def prepare(self, image: ImageArray) -> None:
+        """Encode `image` now, so that the next `segment` of it costs a click only."""
+        with self.running():
+            self._embedding(check_image(image), Stopwatch(self.device))
+
+    def segment(
+        self, image: ImageArray, objects: Sequence[Prompts], *, logits: bool = False
+    ) -> ImageResult:
+        """Segment each of `objects` in `image`, uint8 RGB (height, width, 3), with both models.
+
+        Args:
+            image: the picture, of any size.
+            objects: the prompts of each object, in the picture's pixels.
+            logits: also return float32 logits at the picture's size.
+
+        Raises:
+            InputError: the picture or a prompt cannot be used.
+        """
+        size_hw = check_image(image).shape[0], image.shape[1]
+        if not 0 < len(objects) <= MAX_OBJECTS:
+            raise InputError(f"Expected 1 to {MAX_OBJECTS} objects, got {len(objects)}.")
+        for prompts in objects:
+            prompts.check(size_hw)
+        watch = Stopwatch(self.device)
+        pairs: dict[int, MaskPair] = {}
+        with self.running():
+            embedding = self._embedding(image, watch)
+            for members in _alike(objects):
+                group = [objects[i] for i in members]
+                found = self._answer(embedding, group, size_hw, logits, watch)
+                pairs.update(zip(members, found, strict=True))
+        return ImageResult(tuple(pairs[i] for i in range(len(objects))), watch.timings())
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the model: one call at a time, without gradients, bf16 where it is fast."""
+        on_gpu = self.device.type == "cuda"
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu)
+        with self._lock, torch.inference_mode(), autocast:
+            yield
+
+    def _embedding(self, image: ImageArray, watch: Stopwatch) -> Embedding:
+        key = hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() + str(image.shape)
+        cached = self.cache.get(key)
+        if cached is not None:
+            return cached
+        with watch.stage("encode"):
+            size = self.base.image_size
+            pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None] / 255
+            picture = normalise(resize(pixels, size))
+            features, fpn = encode(self.base, picture)
+        with watch.stage("augment"):
+            refined = self._augmented(pixels, picture, features, fpn)
+        embedding = Embedding(features, refined)
+        self.cache.put(key, embedding)
+        return embedding
+
+    def _augmented(self, pixels: Tensor, picture: Tensor, features: BaseFeatures, fpn: Fpn) -> Any:
+        """Do for a picture what only the refined masks need."""
+        return None
+
+    def _answer(
+        self,
+        embedding: Embedding,
+        group: list[Prompts],
+        size_hw: tuple[int, int],
+        logits: bool,
+        watch: Stopwatch,
+    ) -> list[MaskPair]:
+        """Run objects with the same number of points in one batch."""
+        points = to_points(group, size_hw, self.base.image_size, self.device)
+        masks = to_mask_logits(group, self.base.image_size // 4, self.device)
+        index = torch.zeros(len(group), dtype=torch.int64, device=self.device)
+        with watch.stage("base"):
+            plain = decode(self.base, embedding.base, index, points, masks)
+            base = [
+                to_mask(plain.best[i], plain.best_iou[i], size_hw, logits)
+                for i in range(len(group))
+            ]
+        with watch.stage("refine"):
+            found = self._refined(embedding, index, points, masks)
+            refined = (
+                base
+                if found is None
+                else [
+                    to_mask(found.logits[i], found.decoded.best_iou[i], size_hw, logits)
+                    for i in range(len(group))
+                ]
+            )
+        return [MaskPair(*pair) for pair in zip(base, refined, strict=True)]
+
+    def _refined(
+        self,
+        embedding: Embedding,
+        index: Tensor,
+        points: PointPrompts | None,
+        masks: Tensor | None,
+    ) -> RefinerOutput | None:
+        """Answer the same prompts with the refiner, if there is one."""
+        return None
+
+
+class ImageSegmenter(BaseSegmenter):
+    """Both models on one device, sharing one encoder pass a picture; a `types.Segmenter`."""
+
+    def __init__(
+        self, base: SAM2Base, refiner: Refiner, info: ModelInfo, device: torch.device
+    ) -> None:
+        super().__init__(base, info, device)
+        self.refiner = refiner.to(device).eval().requires_grad_(False)
+        if device.type == "cpu":
+            self.refiner = self.refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _augmented(self, pixels: Tensor, picture: Tensor, features: BaseFeatures, fpn: Fpn) -> Any:
+        local = self._local(pixels, picture)
+        return self.refiner.prepare(self.base, features.g, fpn, picture, local)
+
+    def _local(self, pixels: Tensor, whole: Tensor) -> Local | None:
+        """Encode the quarters of a picture (1, 3, H, W), if the refiner asks for them."""
+        if self.refiner.quarters is None:
+            return None
+        doubled = normalise(resize(pixels, 2 * self.base.image_size))
+        return local_features(self.base, picture_to_cut(self.refiner.quarters, whole, doubled))
+
+    def _refined(
+        self,
+        embedding: Embedding,
+        index: Tensor,
+        points: PointPrompts | None,
+        masks: Tensor | None,
+    ) -> RefinerOutput | None:
+        return self.refiner(  # type: ignore[no-any-return]
+            self.base, embedding.base, embedding.refined, index, points, masks
+        )
+
+
+def load_segmenter(
+    backbone: str = LITE,
+    device: str | None = None,
+    weights: Path | None = None,
+    refiner: Path | None = None,
+) -> ImageSegmenter:
+    """Load both models.
+
+    Args:
+        backbone: one of `config.BACKBONES`.
+        device: "cpu", "cuda", ...; the GPU if there is one when None.
+        weights: of the base; for sam2-lite the embedded ones when None.
+        refiner: weights of SAM2Refiner (or of the HQ-SAM2 baseline, to see it in its place);
+            the embedded ones when None (sam2-lite only).
+
+    Returns:
+        A segmenter whose `info.details` say what stands on the base: `kind`, sam2refiner or
+        hq-sam2, and `modules` and `quarters`, those of a SAM2Refiner; which weights: `base_id` and
+        `refiner_id` as of `checkpoint.state_id`, and the `files`' SHA-256; and the `build` it runs
+        on.
+
+    Raises:
+        InputError: a name is unknown, weights are missing, or the two do not belong together.
+    """
+    place = select_device(device)
+    if backbone not in BACKBONES:
+        raise InputError(f"Unknown backbone '{backbone}'; choose one of {', '.join(BACKBONES)}.")
+    if backbone == LITE:
+        weights = weights or WEIGHTS / "sam2-lite.safetensors"
+        base, header = load_base(weights)
+        base_weights = _described(header)
+    else:
+        if refiner is None:
+            raise InputError(
+                f"No SAM2Refiner weights for {backbone} are published. Train them with "
+                f"'python -m refiner train refiner --backbone {backbone}' and give the file with "
+                "--refiner, or use sam2-lite."
+            )
+        weights = official_file(backbone, weights)
+        base = build_official(backbone, weights)
+        base_weights = "official weights of SAM 2.1 by Meta"
+    refiner = refiner or WEIGHTS / "sam2refiner-lite.safetensors"
+    model, header = load_refiner(refiner, base)
+    info = ModelInfo(
+        backbone, str(place), base_weights, _described(header), _details(base, model, header)
+    )
+    info.details["files"] = {"base": file_id(weights), "refiner": file_id(refiner)}
+    return ImageSegmenter(base, model, info, place)
+
+
+def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
+    return {
+        "image_size": base.image_size,
+        "base_id": header.base_id,
+        "refiner_id": state_id(model),
+        "build": current_build(),
+        "kind": header.kind,
+        "modules": list(model.config.modules) if isinstance(model, SAM2Refiner) else [],
+        "quarters": model.config.quarters if isinstance(model, SAM2Refiner) else "",
+        "skips": isinstance(model, SAM2Refiner) and model.config.skips,
+        "trained": header.trained,
+    }
+
+
+def current_build() -> dict[str, Any]:
+    """Say what, beside the weights, decides the last bits of an answer on a CPU."""
+    return {
+        "torch": torch.__version__,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def select_device(name: str | None) -> torch.device:
+    """Return the device called `name`, the GPU if there is one when None; use all cores of a CPU.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    try:
+        place = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"The device '{name}' is not available here; try --device cpu.") from error
+    if place.type == "cpu" and hasattr(os, "sched_getaffinity"):
+        torch.set_num_threads(len(os.sched_getaffinity(0)))  # a container may own fewer than exist
+    return place
+
+
+def _described(header: Header) -> str:
+    return f"trained by this project, {header.trained.get('summary', 'not said how')}"
+
+
+def _alike(objects: Sequence[Prompts]) -> list[list[int]]:
+    """Group the objects of one batch: the same number of points, all or none with a mask, few."""
+    groups: dict[tuple[int, bool], list[int]] = {}
+    for i, prompts in enumerate(objects):
+        points = len(prompts.clicks) + 2 * (prompts.box is not None)
+        groups.setdefault((points, prompts.mask is not None), []).append(i)
+    return [
+        group[start : start + BATCH]
+        for group in groups.values()
+        for start in range(0, len(group), BATCH)
+    ]

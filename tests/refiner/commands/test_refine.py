@@ -1,0 +1,156 @@
+"""The refine command: one picture, a folder of them, and what stops it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from refiner.commands.parser import main
+from refiner.files.mask_files import read_masks
+from refiner.files.pictures import read_image, read_mask
+from refiner.files.results import encode_rle, mask_png
+from refiner.predict.cascade import refine
+from refiner.predict.segmenter import load_segmenter
+from refiner.types import Click
+
+BOX = np.zeros((60, 80), dtype=np.bool_)
+BOX[20:50, 30:70] = True
+
+
+@pytest.fixture
+def folders(tmp_path, picture):
+    """Two pictures with a mask each, and a place for the results."""
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    for folder in (images, masks):
+        folder.mkdir()
+    for seed, name in enumerate(("a", "b")):
+        Image.fromarray(picture(60, 80, seed)).save(images / f"{name}.png")
+        (masks / f"{name}.png").write_bytes(mask_png(BOX))
+    return images, masks, tmp_path / "out"
+
+
+@pytest.fixture
+def command(weights):
+    """Run `refine` with the small models."""
+
+    def run(image, mask, out, *more):
+        standard = ["--weights", weights[0], "--refiner", weights[1], "--device", "cpu"]
+        given = [image, "--mask", mask, "--out", out, *standard, *more]
+        return main(["refine", *map(str, given)])
+
+    return run
+
+
+def refused(capsys, code):
+    said = capsys.readouterr()
+    assert code == 2
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def test_the_mask_written_is_the_librarys_answer(folders, command, weights):
+    images, masks, out = folders
+    clicks = ("--point", "40,30", "--point", "5,5,-")
+    assert command(images / "a.png", masks / "a.png", out, *clicks) == 0
+    segmenter = load_segmenter(device="cpu", weights=weights[0], refiner=weights[1])
+    expected = refine(
+        segmenter, read_image(images / "a.png"), BOX, (Click(40, 30), Click(5, 5, False))
+    )
+    assert expected.mask.any()
+    assert np.array_equal(read_mask(out / "a.png", (60, 80)), expected.mask)
+    document = json.loads((out / "result.json").read_text())
+    (row,) = document["annotations"]
+    assert row["segmentation"] == encode_rle(expected.mask)
+    assert row["predicted_iou"] == expected.quality
+    assert 0 < row["given_iou"] < 1
+    assert document["model"]["details"]["refiner_id"]
+
+
+def test_a_folder_is_refined_picture_by_picture(folders, command, capsys):
+    images, masks, out = folders
+    assert command(images, masks, out) == 0
+    assert "2 objects of 2 pictures" in capsys.readouterr().out
+    assert {path.name for path in out.iterdir()} == {"a.png", "b.png", "result.json"}
+    for name in ("a", "b"):
+        (item,) = read_masks(out / "result.json", (60, 80), picture=f"{name}.png")
+        assert np.array_equal(item.mask, read_mask(out / f"{name}.png", (60, 80)))
+
+
+def test_every_object_of_a_file_is_refined(folders, command):
+    images, masks, out = folders
+    both = [{"segmentation": encode_rle(mask)} for mask in (BOX, ~BOX)]
+    (masks / "a.json").write_text(json.dumps(both))
+    assert command(images / "a.png", masks / "a.json", out) == 0
+    assert {path.name for path in out.iterdir()} == {"a.png", "a_2.png", "result.json"}
+
+
+def test_one_annotation_file_serves_a_folder(folders, command, tmp_path):
+    images, _, out = folders
+    size = {"width": 80, "height": 60}
+    file = {
+        "images": [{"id": n, "file_name": f"{name}.jpg", **size} for n, name in enumerate("ab")],
+        "annotations": [{"image_id": n, "segmentation": encode_rle(BOX)} for n in range(2)],
+    }
+    (tmp_path / "all.json").write_text(json.dumps(file))
+    assert command(images, tmp_path / "all.json", out) == 0
+    assert len(json.loads((out / "result.json").read_text())["annotations"]) == 2
+
+
+def test_a_damaged_picture_of_a_folder_is_left_out_and_told(folders, command, capsys):
+    images, masks, out = folders
+    (images / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    assert command(images, masks, out) == 1
+    said = capsys.readouterr().out
+    assert "1 object of 1 picture," in said
+    assert "Left out a.png: The picture 'a.png' is damaged" in said
+    assert not (out / "a.png").exists()
+
+
+def test_nothing_refined_is_an_error(folders, command, capsys):
+    images, masks, out = folders
+    for name in "ab":
+        (masks / f"{name}.png").write_bytes(mask_png(BOX[:20]))
+    assert "None of the 2 pictures was refined. a.png: The mask" in refused(
+        capsys, command(images, masks, out)
+    )
+
+
+def test_pictures_without_a_mask_are_named_before_any_work(folders, command, capsys):
+    images, masks, out = folders
+    (masks / "b.png").unlink()
+    assert "1 of 2 pictures have no mask" in refused(capsys, command(images, masks, out))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda images, masks: (images / "a.jpg").write_bytes(b"x"), "both a.jpg and a.png"),
+        (lambda images, masks: [path.unlink() for path in images.iterdir()], "has no files"),
+    ],
+)
+def test_folders_that_cannot_be_paired_are_refused(folders, command, capsys, change, reason):
+    images, masks, out = folders
+    change(images, masks)
+    assert reason in refused(capsys, command(images, masks, out))
+
+
+def test_clicks_and_a_folder_do_not_go_together(folders, command, capsys):
+    assert "single picture" in refused(capsys, command(*folders, "--point", "3,4"))
+    images, masks, out = folders
+    assert "is a folder" in refused(capsys, command(images / "a.png", masks, out))
+
+
+def test_a_mask_that_does_not_fit_ends_before_anything_is_loaded(folders, capsys):
+    images, masks, out = folders
+    (masks / "a.png").write_bytes(mask_png(BOX[:20]))
+    code = main(
+        ["refine", str(images / "a.png"), "--mask", str(masks / "a.png"), "--out", str(out)]
+        + ["--weights", "nowhere"]
+    )
+    assert "80 x 20, the picture 80 x 60" in refused(capsys, code)
+    assert not out.exists()

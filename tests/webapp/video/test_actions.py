@@ -1,0 +1,488 @@
+from __future__ import annotations
+
+import base64
+import io
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from refiner.types import Box, Click, InputError, Prompts
+from refiner.video_types import FramePrompts
+from tests.fakes import FakeFrames, FakeTracker, disc, follow
+from webapp.shared import text
+from webapp.shared.examples import ClipSource
+from webapp.shared.limits import Limits
+from webapp.shared.messages import Message, read_message
+from webapp.video import actions as handlers
+from webapp.video.context import Pace, Reply, VideoStudio
+from webapp.video.open_clips import ClipJob, Store, Workers
+from webapp.video.work import EXPORTS, ClipResult
+
+SIZE = (120, 160)
+
+
+def exported(name: str, result: ClipResult, folder: Path, progress: Callable[[int], None]) -> Path:
+    """Writes one line a frame: which objects have how many refined pixels."""
+    file = folder / f"{name}.txt"
+    lines = {
+        frame.index: {key: int(pair.refined.mask.sum()) for key, pair in frame.objects.items()}
+        for frame in result.tracked
+    }
+    for index in range(len(result.clip)):
+        progress(index + 1)
+    file.write_text("\n".join(repr(lines.get(index)) for index in range(len(result.clip))))
+    return file
+
+
+class Bench:
+    """A studio of fakes, and one visitor's way through it."""
+
+    def __init__(self, folder: Path, clip: FakeFrames | None = None, **limits: int) -> None:
+        self.clip = clip or FakeFrames(size_hw=SIZE)
+        self.tracker = FakeTracker()
+        self.uploads = folder
+        kept = Limits(**limits)
+        self.studio = VideoStudio(
+            tracker=self.tracker,
+            open_clip=lambda path: self.clip.part(),
+            export_clip=exported,
+            score=lambda mask, truth: (float((mask == truth).mean()), 0.5),
+            uploads=folder,
+            store=Store(folder / "clips", kept.clips, kept.clip_idle_seconds),
+            trackers=Workers(1),
+            exporters=Workers(1),
+            limits=kept,
+            pace=Pace(),
+        )
+
+    def using(self, **parts: Any) -> Bench:
+        """Put other parts into the studio."""
+        self.studio = replace(self.studio, **parts)
+        return self
+
+    def open(self, owner: str = "me", content: bytes = b"a clip") -> ClipJob:
+        file = self.uploads / "sent" / "clip.mp4"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
+        job = handlers.open_upload(self.studio, read_message({"path": str(file)}), owner).job
+        assert job is not None
+        return job
+
+    def edit(self, job: ClipJob, *actions: dict[str, Any]) -> Reply:
+        return handlers.edit(self.studio, job, edits(*actions))
+
+    def track(self, job: ClipJob) -> None:
+        handlers.start_track(self.studio, job, {})
+        finish(job)
+
+    def export(self, job: ClipJob, name: str = "rle") -> Path:
+        handlers.start_export(self.studio, job, {"name": name})
+        finish(job)
+        return handlers.finished_file(job)
+
+    def cancel_export(self, job: ClipJob, name: str) -> None:
+        """Give an export up before it has begun its second frame."""
+        write = self.studio.export_clip
+
+        def hasty(
+            name: str, result: ClipResult, folder: Path, progress: Callable[[int], None]
+        ) -> Path:
+            def cancelled(done: int) -> None:
+                assert job.work is not None
+                job.work.cancel.set()
+                progress(done)
+
+            return write(name, result, folder, cancelled)
+
+        handlers.start_export(replace(self.studio, export_clip=hasty), job, {"name": name})
+        finish(job)
+
+
+def finish(job: ClipJob) -> None:
+    deadline = time.monotonic() + 60
+    while job.work and job.work.active:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def edits(*actions: dict[str, Any]) -> Message:
+    return read_message({"seq": 1, "actions": list(actions)})
+
+
+def click(frame: int, x: float, y: float, positive: bool = True, target: int = 1) -> dict[str, Any]:
+    return {
+        "type": "click", "frame": frame, "object": target, "x": x, "y": y, "positive": positive,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.studio.store.free("me")
+
+
+@pytest.fixture
+def job(bench: Bench) -> ClipJob:
+    return bench.open()
+
+
+def coverage(job: ClipJob, target: int = 1) -> tuple[list[list[int]], list[list[int]]]:
+    value = handlers.range_value(job)
+    return next((fresh, stale) for key, fresh, stale in value["coverage"] if key == target)
+
+
+def masks(job: ClipJob, index: int, target: int = 1) -> np.ndarray:
+    state, span, results = job.snapshot()
+    return results.shown(state.scene, index, span)[target].masks().refined.mask
+
+
+def test_a_click_is_answered_on_its_frame(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(3, 40, 60))
+    state, span, results = job.snapshot()
+    assert list(results.shown(state.scene, 3, span)) == [1]
+    assert np.array_equal(masks(job, 3), disc(SIZE, 40, 60, 20))
+    assert results.shown(state.scene, 4, span) == {}
+
+
+def test_tracking_covers_the_clip_in_both_directions(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(5, 60, 60))
+    bench.track(job)
+    assert bench.tracker.calls == [(0, 12)]
+    assert coverage(job) == ([[0, 12]], [])
+    for frame in (0, 5, 11):
+        assert np.array_equal(masks(job, frame), disc(SIZE, 60 + 4 * (frame - 5), 60, 20))
+
+
+def test_a_correction_makes_later_frames_stale_and_keeps_them(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60))
+    bench.track(job)
+    before = masks(job, 9)
+    bench.edit(job, click(6, 64, 60, False))
+    assert coverage(job) == ([[0, 6]], [[6, 12]])
+    assert np.array_equal(masks(job, 9), before)
+    assert not masks(job, 6)[60, 64]
+    bench.track(job)
+    assert bench.tracker.calls[-1] == (6, 12)
+    assert coverage(job) == ([[0, 12]], [])
+    assert not masks(job, 9)[60, 64 + 12]
+    assert masks(job, 5)[60, 60]
+
+
+def test_clicks_on_a_tracked_frame_correct_what_was_there(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60))
+    bench.track(job)
+    bench.edit(job, click(6, 64, 60, False))
+    (said,) = [item for item in job.state.scene.prompts([6])]
+    assert said.before is not None
+    assert np.array_equal(said.before.refined.mask, disc(SIZE, 64, 60, 20))
+    bench.edit(job, {"type": "box", "frame": 6, "object": 1, "box": [10, 10, 30, 30]})
+    assert job.state.scene.prompts([6])[0].before is None
+
+
+def test_undoing_a_correction_makes_its_frames_hold_again(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60))
+    bench.track(job)
+    bench.edit(job, click(6, 64, 60, False))
+    reply = bench.edit(job, {"type": "undo"})
+    assert reply.frame == 6
+    assert coverage(job) == ([[0, 12]], [])
+    with pytest.raises(InputError, match="All chosen frames are tracked"):
+        handlers.start_track(bench.studio, job, {})
+
+
+def test_a_prompt_before_all_others_makes_everything_stale(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(6, 64, 60))
+    bench.track(job)
+    bench.edit(job, click(2, 30, 60))
+    assert coverage(job) == ([], [[0, 12]])
+
+
+def test_an_object_added_later_leaves_the_other_as_it_is(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60))
+    bench.track(job)
+    bench.edit(job, {"type": "add_object"}, click(4, 100, 30, target=2))
+    assert coverage(job) == ([[0, 12]], [])
+    assert coverage(job, 2) == ([], [])
+    bench.track(job)
+    assert coverage(job, 2) == ([[0, 12]], [])
+
+
+def test_cancelling_keeps_what_is_done_and_tracking_goes_on(bench: Bench, job: ClipJob) -> None:
+    bench.tracker.seconds = 0.02
+    bench.edit(job, click(4, 40, 60))
+    handlers.start_track(bench.studio, job, {})
+    while not job.results.frames:
+        time.sleep(0.002)
+    handlers.cancel(bench.studio, job, {})
+    finish(job)
+    assert job.work is not None
+    assert job.work.status == "cancelled"
+    done = set(job.results.frames)
+    assert 0 < len(done) < 12
+    bench.tracker.seconds = 0
+    bench.track(job)
+    assert set(job.results.frames) == set(range(12))
+    assert bench.tracker.calls[1] == (4 + len(done), 12)
+    assert bench.tracker.calls[2] == (0, 4)
+    assert bench.clip.opened[0] == 3  # ours, the whole and the one that is looked at
+
+
+def test_only_chosen_frames_are_tracked_and_exported(bench: Bench, job: ClipJob) -> None:
+    handlers.set_span(bench.studio, job, {"start": 3, "stop": 9})
+    bench.edit(job, click(5, 40, 60), click(10, 40, 60))
+    bench.track(job)
+    assert coverage(job)[0] == [[3, 9]]
+    lines = bench.export(job).read_text().splitlines()
+    assert len(lines) == 6
+
+
+def test_an_export_has_the_masks_that_are_shown(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60))
+    bench.track(job)
+    bench.edit(job, click(6, 64, 60, False))
+    lines = bench.export(job).read_text().splitlines()
+    assert lines == [repr({1: int(masks(job, index).sum())}) for index in range(12)]
+
+
+def test_exports_have_the_size_of_the_file(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, FakeFrames(4, (240, 320)), video_long_side=160)
+    job = bench.open()
+    assert job.state.size_hw == SIZE
+    assert any("160×120, scaled down from 320×240" in note for note in job.notes)
+    bench.edit(job, click(0, 40, 60))
+    seen: list[tuple[int, int]] = []
+
+    def look(name: str, result: ClipResult, folder: Path, progress: Any) -> Path:
+        seen.append(result.clip.info.size_hw)
+        return folder / "nothing"
+
+    bench.studio = replace(bench.studio, export_clip=look)
+    handlers.start_export(bench.studio, job, {"name": "rle"})
+    finish(job)
+    assert seen == [(240, 320)]
+
+
+def test_what_a_long_clip_leaves_out_is_told_before_any_work(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, FakeFrames(100), video_frames=30)
+    job = bench.open()
+    assert job.span == range(30)
+    assert any("first 30 frames (3.0 s of 10.0 s)" in note for note in job.notes)
+    with pytest.raises(InputError, match="At most 30 frames"):
+        handlers.set_span(bench.studio, job, {"start": 0, "stop": 31})
+    handlers.set_span(bench.studio, job, {"start": 70, "stop": 100})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"start": 3}, {"start": 5, "stop": 5}, {"start": 0, "stop": 13}, {"start": -1, "stop": 3},
+     {"start": 0.5, "stop": 3}, {"start": "0", "stop": 3}, {"start": True, "stop": 3}],
+)  # fmt: skip
+def test_senseless_ranges_are_refused(bench: Bench, job: ClipJob, values: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        handlers.set_span(bench.studio, job, values)
+    assert job.span == range(12)
+
+
+@pytest.mark.parametrize("frame", [-1, 12, 1.5, "1", None, True, 10**30])
+def test_prompts_of_no_frame_are_refused(bench: Bench, job: ClipJob, frame: Any) -> None:
+    reply = bench.edit(job, {**click(0, 40, 60), "frame": frame})
+    assert reply.message
+    assert not job.state.scene.prompts(range(12))
+
+
+def test_frames_are_sent_as_jpegs(bench: Bench, job: ClipJob) -> None:
+    sent = handlers.pictures(bench.studio, job, {"first": 10, "count": 99})["pictures"]
+    assert [index for index, _ in sent] == [10, 11]
+    with Image.open(io.BytesIO(base64.b64decode(sent[0][1]))) as image:
+        assert image.size == (160, 120)
+        assert abs(int(np.asarray(image).mean()) - 70) < 3
+
+
+def test_the_browser_is_sent_only_the_frames_it_lacks(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60))
+    bench.track(job)
+    value = handlers.follow(bench.studio, job, {"version": 0})
+    assert [index for index, _, _ in value["frames"]] == list(range(12))
+    assert value["work"]["status"] == "done"
+    again = handlers.follow(bench.studio, job, {"version": value["version"]})
+    assert again["frames"] == []
+
+
+def test_a_broken_frame_ends_tracking_with_words_and_keeps_the_rest(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, FakeFrames(broken_at=7))
+    job = bench.open()
+    bench.edit(job, click(0, 40, 60))
+    bench.track(job)
+    assert job.work is not None
+    assert (job.work.status, job.work.message) == ("failed", "Frame 7 cannot be decoded any more.")
+    assert coverage(job) == ([[0, 7]], [])
+
+
+def test_a_broken_tracker_says_so_and_the_next_run_works(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60))
+    bench.tracker.broken = True
+    bench.track(job)
+    assert job.work is not None
+    assert job.work.message == text.VIDEO_FAILED
+    bench.tracker.broken = False
+    bench.track(job)
+    assert coverage(job) == ([[0, 12]], [])
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_behind(bench: Bench, job: ClipJob) -> None:
+    def full(name: str, result: ClipResult, folder: Path, progress: Any) -> Path:
+        (folder / "half").write_bytes(b"half a file")
+        raise OSError(28, "No space left on device")
+
+    bench.edit(job, click(0, 40, 60))
+    studio = replace(bench.studio, export_clip=full)
+    handlers.start_export(studio, job, {"name": "rle"})
+    finish(job)
+    assert job.work is not None
+    assert job.work.message == text.DISK_FULL
+    assert [path for path in job.folder.rglob("*") if path.is_file()] == [job.folder / "clip"]
+
+
+def test_one_work_at_a_time(bench: Bench, job: ClipJob) -> None:
+    bench.tracker.seconds = 0.05
+    bench.edit(job, click(0, 40, 60))
+    handlers.start_track(bench.studio, job, {})
+    for start in (handlers.start_track, handlers.start_export):
+        with pytest.raises(InputError, match="being worked on"):
+            start(bench.studio, job, {"name": "rle"})
+    with pytest.raises(InputError, match="being worked on"):
+        handlers.set_span(bench.studio, job, {"start": 0, "stop": 3})
+    handlers.cancel(bench.studio, job, {})
+    finish(job)
+
+
+@pytest.mark.parametrize("name", ["", "gif", "../../etc", "overlay", None, 3])
+def test_there_are_no_other_exports(bench: Bench, job: ClipJob, name: Any) -> None:
+    bench.edit(job, click(0, 40, 60))
+    with pytest.raises(InputError):
+        handlers.start_export(bench.studio, job, {"name": name})
+
+
+def test_every_kind_of_export_is_offered(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60))
+    for name in EXPORTS:
+        assert bench.export(job, name).name == f"{name}.txt"
+
+
+def test_nothing_prompted_is_told(bench: Bench, job: ClipJob) -> None:
+    with pytest.raises(InputError, match="nothing to track"):
+        handlers.start_track(bench.studio, job, {})
+    with pytest.raises(InputError, match="no mask yet"):
+        handlers.start_export(bench.studio, job, {"name": "rle"})
+
+
+def test_opening_another_clip_lets_the_first_one_go(bench: Bench) -> None:
+    first = bench.open()
+    second = bench.open()
+    assert first.closed
+    assert not first.folder.exists()
+    assert not second.closed
+    assert bench.clip.opened[0] == 3
+    assert len(bench.studio.store) == 1
+
+
+def test_a_closed_tab_ends_its_work_and_leaves_nothing(bench: Bench, job: ClipJob) -> None:
+    bench.tracker.seconds = 0.02
+    bench.edit(job, click(0, 40, 60))
+    handlers.start_track(bench.studio, job, {})
+    while not job.results.frames:
+        time.sleep(0.002)
+    bench.studio.store.free("me")
+    finish(job)
+    assert job.work is not None
+    assert job.work.status == "cancelled"
+    assert bench.clip.opened[0] == 1
+    assert [path for path in bench.uploads.rglob("*") if path.is_file()] == []
+    with pytest.raises(InputError, match="no longer held"):
+        job.read(0)
+
+
+def test_idle_clips_go(bench: Bench, job: ClipJob) -> None:
+    bench.studio.store.sweep()
+    assert len(bench.studio.store) == 1
+    job.touched -= 10_000
+    bench.studio.store.sweep()
+    assert len(bench.studio.store) == 0
+    assert not job.folder.exists()
+
+
+def test_the_longest_idle_clip_makes_room(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, clips=2)
+    first, second = bench.open("one"), bench.open("two")
+    bench.studio.store.get(first.key)
+    bench.open("three")
+    assert second.closed
+    assert not first.closed
+    for owner in ("one", "three"):
+        bench.studio.store.free(owner)
+
+
+def test_a_clip_is_found_by_its_key_and_owner_only(bench: Bench, job: ClipJob) -> None:
+    assert bench.studio.store.get(job.key, "me") is job
+    for key, owner in ((job.key, "you"), (job.key[:-1], "me"), ("", "me")):
+        with pytest.raises(InputError, match="no longer held"):
+            bench.studio.store.get(key, owner)
+
+
+def test_a_bad_upload_leaves_no_file(bench: Bench) -> None:
+    def refuse(path: Path) -> Any:
+        raise InputError("That is no clip.")
+
+    bench.studio = replace(bench.studio, open_clip=refuse)
+    with pytest.raises(InputError, match="no clip"):
+        bench.open()
+    assert [path for path in bench.uploads.rglob("*") if path.is_file()] == []
+
+
+def test_a_clip_over_the_size_limit_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, video_megabytes=1)
+    file = tmp_path / "large.mp4"
+    file.write_bytes(b"\0" * 1_000_001)
+    with pytest.raises(InputError, match="larger than 1 MB"):
+        handlers.open_upload(bench.studio, read_message({"path": str(file)}), "me")
+
+
+def test_an_example_has_its_prompts_and_scores(bench: Bench, tmp_path: Path) -> None:
+    prompts = (FramePrompts(2, 1, Prompts((Click(40, 60),))),)
+    source = ClipSource(
+        "discs",
+        "Discs",
+        tmp_path / "discs.mp4",
+        np.zeros((*SIZE, 3), np.uint8),
+        "Made by this test.",
+        prompts,
+        lambda index: {1: follow(SIZE, prompts, index).refined.mask},
+    )
+    job = handlers.open_example(bench.studio, source, "me").job
+    assert job is not None
+    bench.track(job)
+    value = handlers.follow(bench.studio, job, {"version": 0})
+    assert value["total"]["frames"] == 11
+    assert value["total"]["refined"] == [1.0, 0.5]
+    assert value["total"]["base"][0] < 1
+    bench.edit(job, {"type": "reset"})
+    assert handlers.follow(bench.studio, job, {"version": 0})["total"] is None
+
+
+def test_boxes_and_moved_markers_work_on_any_frame(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, {"type": "box", "frame": 2, "object": 1, "box": [20, 20, 60, 70]})
+    bench.edit(job, click(2, 100, 60))
+    bench.edit(job, {"type": "move", "frame": 2, "object": 1, "index": 0, "x": 90, "y": 50})
+    (said,) = job.state.scene.prompts(range(12))
+    assert said.prompts.box == Box(20, 20, 60, 70)
+    assert said.prompts.clicks == (Click(90, 50),)
+    bench.edit(job, {"type": "delete", "frame": 2, "object": 1, "index": 0},
+               {"type": "delete_box", "frame": 2, "object": 1})  # fmt: skip
+    assert job.state.scene.prompts(range(12)) == []

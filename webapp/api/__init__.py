@@ -1,0 +1,1 @@
+"""Endpoints for programs: the same checks and limits as the page."""

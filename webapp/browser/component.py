@@ -1,0 +1,124 @@
+"""The gradio components whose pages, styles and scripts lie in this folder."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import gradio as gr
+
+from refiner.files.results import OBJECT_COLORS
+from webapp.shared import text
+from webapp.shared.limits import Limits
+
+FOLDER = Path(__file__).parent
+PANES = ("geometry", "masks", "painting", "scene", "panel", "pointer", "keys", "files", "app")
+PICTURE = (
+    "picture",
+    "panel",
+    "curve",
+    "mask_prompts",
+    "loupe",
+    "band",
+    "probabilities",
+    "brush",
+    "main",
+)
+CLIP = ("frames", "clip", "work", "timeline", "agreement", "player", "panel", "main")
+
+ServerFunction = Callable[[Any], dict[str, Any]]
+
+
+def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.HTML:
+    """Return the component that takes clicks, boxes and files and shows both models' masks.
+
+    It is an `HTML` configured, not subclassed: gradio writes a stub file next to the source of
+    each subclass when it is imported.
+
+    Its events, each with a record that must be checked (`webapp.shared.messages`), are
+    `edit_prompts`, `open_file`, `open_example`, `open_truth`, `drop_truth`, `give_mask`,
+    `open_session`, `show_soft` and `export_file`.
+
+    Args:
+        value: as of `webapp.image.reply.canvas_value`; a first one may hold `examples`, too.
+        limits: what the browser should not even try.
+        **options: gradio's options of any component.
+    """
+    return gr.HTML(
+        value=value,
+        html_template=_page("picture/picture.html", text.CANVAS, text.IMAGE_KEYS),
+        css_template=_joined(["picture/picture.css"]),
+        js_on_load=_scripts("picture", PICTURE),
+        apply_default_css=False,
+        settings=_settings(text.CANVAS, limits, limits.file_megabytes, "image/"),
+        **options,
+    )
+
+
+def video_canvas(
+    value: dict[str, Any], limits: Limits, functions: Sequence[ServerFunction], **options: Any
+) -> gr.HTML:
+    """Return the component that shows a clip with both models' masks and takes prompts.
+
+    Its events, each with a record that must be checked (`webapp.shared.messages`), are
+    `edit_prompts`, `open_file`, `open_example` and `export_file`.
+
+    Args:
+        value: as of `webapp.video.reply.clip_value`; a first one may hold `examples`, too.
+        limits: what the browser should not even try.
+        functions: what the browser calls by name: `pictures`, `follow`, `set_span`, `start_track`,
+            `start_export` and `cancel`, each with one record that must be checked.
+        **options: gradio's options of any component.
+    """
+    return gr.HTML(
+        value=value,
+        html_template=_page("clip/clip.html", text.VIDEO, text.VIDEO_KEYS),
+        css_template=_joined(["picture/picture.css", "clip/clip.css"]),
+        js_on_load=_scripts("clip", CLIP),
+        apply_default_css=False,
+        server_functions=list(functions),
+        settings=_settings(text.VIDEO, limits, limits.video_megabytes, "video/"),
+        **options,
+    )
+
+
+def downloads(**options: Any) -> gr.HTML:
+    """Return the component that hands over a stored file whenever its value changes."""
+    return gr.HTML(
+        value=None,
+        html_template="<span></span>",
+        js_on_load=_joined(["download.js"]),
+        apply_default_css=False,
+        **options,
+    )
+
+
+def _settings(
+    labels: Mapping[str, str], limits: Limits, megabytes: int, accept: str
+) -> dict[str, Any]:
+    return {
+        "labels": labels,
+        "colors": [list(color) for color in OBJECT_COLORS],
+        "objects": limits.objects,
+        "file_megabytes": megabytes,
+        "accept": accept,
+    }
+
+
+def _page(file: str, texts: Mapping[str, str], keys: Iterable[tuple[str, str]]) -> str:
+    labels = {key: html.escape(label, quote=True) for key, label in texts.items()}
+    rows = "".join(f"<dt>{html.escape(key)}</dt><dd>{html.escape(does)}</dd>" for key, does in keys)
+    return Template(_joined([file])).substitute(labels, keys=rows)
+
+
+def _scripts(folder: str, names: Sequence[str]) -> str:
+    """Join the panes' scripts and a tab's own: gradio takes one script, not modules."""
+    shared = [f"panes/{name}.js" for name in PANES]
+    return _joined([*shared, *(f"{folder}/{name}.js" for name in names)])
+
+
+def _joined(files: Iterable[str]) -> str:
+    return "\n".join((FOLDER / file).read_text(encoding="utf-8") for file in files)

@@ -1,0 +1,1 @@
+"""The compare tab: scores over the number of prompts, measured results, trained variants."""

@@ -1,0 +1,244 @@
+"""The compare tab: prompt counts, measured results, variants; components and their wiring."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from refiner.evaluation.report.paper import PAPER
+from refiner.evaluation.report.plots import save
+from refiner.evaluation.report.readme import measured, plots
+from refiner.types import ImageArray, InputError, Segmenter
+from webapp.compare.plot import comparison_figure
+from webapp.compare.queue import Jobs
+from webapp.compare.run import MAX_PROMPTS, Progress, compare, gather, read_plan
+from webapp.compare.scores import POLICIES, Comparison, csv_text
+from webapp.compare.text import COMPARE as TEXT
+from webapp.compare.variants import Loader, Variants, run_variants
+from webapp.compare.view import outcome, picture, refusal, status
+from webapp.image.state import ImageState
+from webapp.shared.examples import Example
+from webapp.shared.limits import Limits
+from webapp.shared.pictures import jpeg
+
+PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+FILES = ("csv", "svg", "png")
+KINDS = [".zip", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"]
+REDRAW_SECONDS = 2.0
+TELL_SECONDS = 0.2
+
+Update = tuple[Any, ...]
+
+
+def build_compare_tab(
+    page: gr.Blocks,
+    segmenter: Segmenter,
+    examples: Sequence[Example],
+    limits: Limits,
+    jobs: Jobs,
+    state: gr.State,
+    results: Path | None,
+    variants: Mapping[str, Loader],
+) -> None:
+    """Add the tab's components to the page being built and connect them.
+
+    Args:
+        page: the page.
+        segmenter: the model.
+        examples: those with a true mask are offered.
+        limits: how much a visitor may ask for.
+        jobs: the runs of all visitors.
+        state: the image tab's `ImageState`.
+        results: folder of measured results, if there is one.
+        variants: loaders of trained variants by name.
+    """
+    with gr.Tab(TEXT["count_tab"]):
+        measurable = [one for one in examples if one.truth is not None]
+        _count_part(page, segmenter, measurable, limits, jobs)
+    with gr.Tab(TEXT["results_tab"]):
+        _results_part(results)
+    with gr.Tab(TEXT["variants_tab"]):
+        _variants_part(segmenter, Variants(variants), state)
+
+
+def _count_part(
+    page: gr.Blocks, segmenter: Segmenter, examples: Sequence[Example], limits: Limits, jobs: Jobs
+) -> None:
+    gr.Markdown(TEXT["intro"].format(limits.compare_pictures, limits.compare_objects))
+    with gr.Row(elem_classes="compare-halves"):
+        with gr.Column():
+            names = [(one.label, one.name) for one in examples]
+            chosen = gr.CheckboxGroup(
+                names,
+                value=[name for _, name in names],
+                label=TEXT["examples"],
+                visible=bool(names),
+            )
+            files = gr.File(
+                file_count="multiple", file_types=KINDS, label=TEXT["files"], height=140
+            )
+        with gr.Column():
+            labels = [(TEXT[policy], policy) for policy in POLICIES]
+            policy = gr.Radio(labels, value=POLICIES[0], label=TEXT["policy"])
+            prompts = gr.Slider(1, MAX_PROMPTS, value=10, step=1, label=TEXT["most"])
+            seeds = gr.Slider(1, limits.compare_seeds, value=3, step=1, label=TEXT["seeds"])
+    with gr.Row():
+        run = gr.Button(TEXT["run"], variant="primary", elem_id="compare-run")
+        cancel = gr.Button(TEXT["cancel"], interactive=False, elem_id="compare-cancel")
+    said = gr.HTML(elem_id="compare-status", elem_classes="compare")
+    shown = gr.HTML(elem_id="compare-outcome", elem_classes="compare")
+    with gr.Row():
+        downloads = [
+            gr.DownloadButton(TEXT[kind], interactive=False, elem_id=f"compare-{kind}")
+            for kind in FILES
+        ]
+    start = _runner(segmenter, {one.name: one for one in examples}, limits, jobs)
+    outputs = [said, shown, run, cancel, *downloads]
+    inputs = [chosen, files, policy, prompts, seeds]
+    run.click(start, inputs, outputs, trigger_mode="once", concurrency_limit=None, **PRIVATE)
+    cancel.click(_canceller(jobs), queue=False, **PRIVATE)
+    page.unload(_canceller(jobs))
+
+
+def _runner(
+    segmenter: Segmenter, examples: Mapping[str, Example], limits: Limits, jobs: Jobs
+) -> Callable[..., Iterator[Update]]:
+    def start(
+        chosen: Any, files: Any, policy: Any, prompts: Any, seeds: Any, request: gr.Request
+    ) -> Iterator[Update]:
+        job = None
+        try:
+            plan = read_plan(policy, prompts, seeds, limits)
+            picked = [examples[name] for name in chosen or () if name in examples]
+            job = jobs.start(str(request.session_hash))
+            samples = gather(picked, files or (), Path(get_upload_folder()), limits)
+            yield _update(run=False, cancel=True, outcome="")
+            yield from _told(compare(segmenter, plan, samples, jobs, job))
+        except InputError as error:
+            yield _update(refusal(str(error)), run=True)
+        except Exception:
+            logging.getLogger(__name__).exception("A comparison failed.")
+            yield _update(refusal(TEXT["broken"]), run=True)
+        finally:
+            if job is not None:
+                jobs.end(job)
+
+    start.__annotations__ = {"request": gr.Request}
+    return start
+
+
+def _told(steps: Iterator[Progress]) -> Iterator[Update]:
+    """Turn steps into updates of the page, a few a second; draw when a picture is finished."""
+    told = drawn = 0.0
+    stage = ""
+    seen: Comparison | None = None
+    for progress in steps:
+        now = time.monotonic()
+        last = progress.stage in ("done", "cancelled", "late")
+        fresh = progress.comparison if progress.comparison is not seen else None
+        html = None
+        if fresh and (last or now - drawn > REDRAW_SECONDS):
+            seen, drawn = fresh, now
+            html = outcome(fresh)
+        if last:
+            files = _files(progress.comparison) if progress.comparison else {}
+            yield _update(status(progress), html, run=True, files=files)
+        elif html or progress.stage != stage or now - told > TELL_SECONDS:
+            told, stage = now, progress.stage
+            yield _update(status(progress), html)
+
+
+def _update(
+    said: str | None = None,
+    outcome: str | None = None,
+    run: bool | None = None,
+    cancel: bool = False,
+    files: Mapping[str, str] | None = None,
+) -> Update:
+    """Return what changes: texts, whether a run can be started, the files to download."""
+    buttons = (gr.skip(), gr.skip())
+    if run is not None:
+        buttons = (gr.update(interactive=run), gr.update(interactive=cancel))
+    downloads: list[Any] = [gr.skip() for _ in FILES]
+    if files or outcome == "":
+        paths = files or {}
+        downloads = [gr.update(value=paths.get(kind), interactive=kind in paths) for kind in FILES]
+    keep = [gr.skip() if words is None else words for words in (said, outcome)]
+    return (*keep, *buttons, *downloads)
+
+
+def _files(comparison: Comparison) -> dict[str, str]:
+    figure = comparison_figure(comparison)
+    contents = {
+        "csv": csv_text(comparison).encode(),
+        "svg": save(figure, "svg"),
+        "png": save(figure, "png"),
+    }
+    return {
+        kind: save_bytes_to_cache(content, f"prompt-count.{kind}", get_upload_folder())
+        for kind, content in contents.items()
+    }
+
+
+def _canceller(jobs: Jobs) -> Callable[[gr.Request], None]:
+    def cancel(request: gr.Request) -> None:
+        jobs.cancel(str(request.session_hash))
+
+    cancel.__annotations__ = {"request": gr.Request}
+    return cancel
+
+
+def _results_part(results: Path | None) -> None:
+    try:
+        if results is None:
+            raise InputError(TEXT["no_results"])
+        tables, drawn, tall = measured(results), plots(results), plots(results, tall=True)
+    except InputError as error:
+        gr.Markdown(str(error))
+        return
+    for name, figure in drawn.items():
+        label = TEXT["results_plot"].format(name)
+        gr.HTML(picture(figure, tall[name], label), elem_classes="compare")
+    with gr.Row(elem_classes="compare-halves"):
+        with gr.Column(scale=1):
+            gr.Markdown(tables, elem_classes="compare tables")
+        with gr.Column(scale=1):
+            gr.Markdown(PAPER, elem_classes="compare tables")
+
+
+def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) -> None:
+    if not variants.names:
+        gr.Markdown(TEXT["one_variant"])
+        return
+    gr.Markdown(TEXT["variants_intro"].format(", ".join(variants.names)))
+    run = gr.Button(TEXT["run_variants"], variant="primary", elem_id="variants-run")
+    said = gr.HTML(elem_id="variants-status", elem_classes="compare")
+    gallery = gr.Gallery(columns=3, object_fit="contain", height="auto", elem_id="variants")
+
+    def show(state: ImageState) -> Iterator[Update]:
+        shown: list[tuple[str, str]] = []
+        try:
+            for one in run_variants(segmenter, variants, state):
+                shown.append((_published(one.pixels), one.caption))
+                yield "", list(shown)
+        except InputError as error:
+            yield refusal(str(error)), shown
+        except Exception:
+            logging.getLogger(__name__).exception("A variant failed.")
+            yield refusal(TEXT["broken"]), shown
+
+    run.click(show, state, [said, gallery], concurrency_limit=1, **PRIVATE)
+
+
+def _published(image: ImageArray) -> str:
+    """Store a picture under a name of its own: one that is being sent must not be written again."""
+    name = f"{secrets.token_hex(8)}.jpg"
+    return str(save_bytes_to_cache(jpeg(image), name, get_upload_folder()))

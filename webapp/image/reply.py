@@ -1,0 +1,122 @@
+"""What the canvas is told: the scene complete, of the answers only those the browser lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import asdict
+from typing import Any
+
+from refiner.files.results import encode_rle
+from refiner.types import Box, Prompts
+from webapp.image.differences import Differences
+from webapp.image.state import Answer, Given, ImageState, Picture, SceneObject
+from webapp.image.truth_curve import curve_value
+
+
+def canvas_value(
+    state: ImageState,
+    seq: int | None,
+    have: Set[int] = frozenset(),
+    message: str = "",
+    titles: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the canvas's value for `state`.
+
+    Args:
+        state: what to show.
+        seq: number of the message this answers; the browser keeps newer edits of its own. None if
+            it answers none.
+        have: ids of answers that need not be sent again.
+        message: what went wrong, in words; empty if nothing did.
+        titles: what to call the panes `base` and `refined`, if not as before.
+    """
+    objects = state.scene.objects
+    answers = [item.answer for item in objects if item.answer and item.answer.id not in have]
+    return {
+        "seq": seq,
+        "picture": state.picture and _picture(state.picture),
+        "titles": titles and dict(titles),
+        "objects": [_object(item, have) for item in objects],
+        "next_id": state.scene.next_id,
+        "can_undo": bool(state.past),
+        "can_redo": bool(state.future),
+        "answers": [_answer(answer) for answer in answers],
+        "truth": _truth(state, have),
+        "can_undo_truth": bool(state.truths_past),
+        "can_redo_truth": bool(state.truths_future),
+        "message": message,
+    }
+
+
+def file_value(path: str) -> dict[str, Any]:
+    """Return the record from which gradio makes a link to a stored file."""
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    height, width = picture.size_hw
+    return {
+        "key": picture.key,
+        "file": file_value(picture.path),
+        "width": width,
+        "height": height,
+        "original": [picture.original_hw[1], picture.original_hw[0]],
+        "label": picture.label,
+        "licence": picture.licence,
+    }
+
+
+def _object(item: SceneObject, have: Set[int]) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "slot": item.slot,
+        "answer": item.answer and item.answer.id,
+        "given": item.given and _given(item.given, have),
+        **prompts_value(item.prompts),
+    }
+
+
+def _truth(state: ImageState, have: Set[int]) -> dict[str, Any] | None:
+    truth, value = state.truth, curve_value(state)
+    if truth is None or value is None:
+        return None
+    known = {**value, "id": truth.id}
+    return known if truth.id in have else {**known, "rle": encode_rle(truth.mask)}
+
+
+def _given(given: Given, have: Set[int]) -> dict[str, Any]:
+    known = {"id": given.id, "label": given.label}
+    return known if given.id in have else {**known, "rle": dict(given.rle)}
+
+
+def prompts_value(prompts: Prompts) -> dict[str, Any]:
+    """Return the clicks and the box of one object."""
+    return {
+        "clicks": [[click.x, click.y, bool(click.positive)] for click in prompts.clicks],
+        "box": prompts.box and _corners(prompts.box),
+    }
+
+
+def _corners(box: Box) -> list[float]:
+    return [box.x0, box.y0, box.x1, box.y1]
+
+
+def _differences(found: Differences) -> dict[str, Any]:
+    """`regions` are rows `[x, y, width, height, area]`."""
+    return {
+        "regions": [list(region) for region in found.regions],
+        "smaller": found.smaller,
+        "pixels": found.pixels,
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "id": answer.id,
+        "base": dict(answer.base),
+        "refined": dict(answer.refined),
+        "quality": [answer.base_quality, answer.refined_quality],
+        "iou": answer.iou,
+        "differences": _differences(answer.differences),
+        "timings": {**asdict(answer.timings), "total": answer.timings.total},
+    }

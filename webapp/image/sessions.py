@@ -1,0 +1,103 @@
+"""Session files in the image tab: all that decides the masks, down and up again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from refiner.files.pictures import read_bytes
+from refiner.files.results import decode_rle, encode_rle
+from refiner.files.session import (
+    MODELS,
+    Session,
+    check_model,
+    image_hash,
+    mask_hash,
+    read_session,
+    session_document,
+)
+from refiner.types import InputError, ModelInfo
+from webapp.image.actions import Outcome, Studio, answered
+from webapp.image.downloads import answered_objects, pair_of
+from webapp.image.state import Given, ImageState, Scene, SceneObject
+from webapp.shared import text
+from webapp.shared.limits import Limits
+from webapp.shared.messages import Message, read_text
+from webapp.shared.pictures import uploaded_file
+
+
+def session_file(state: ImageState, info: ModelInfo, limits: Limits) -> bytes:
+    """Return the session of what a visitor has.
+
+    Raises:
+        InputError: there is no mask yet.
+    """
+    items = answered_objects(state)
+    document = session_document(
+        state.opened.pixels,
+        limits.long_side,
+        [item.prompts for item in items],
+        [pair_of(item) for item in items],
+        info,
+    )
+    height, width = state.opened.original_hw
+    document["image"]["original"] = {"width": width, "height": height}
+    return json.dumps(document, indent=1).encode()
+
+
+def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome:
+    """Take the objects of an uploaded session in place of those there, and make their masks.
+
+    Raises:
+        InputError: it was not uploaded, is no session, or one of another picture or model.
+    """
+    picture = state.opened
+    if message.picture != picture.key:
+        return Outcome(state)
+    file = uploaded_file(read_text(message.values, "path"), studio.uploads)
+    session = read_session(read_bytes(file, studio.limits.file_megabytes * 1_000_000))
+    if session.size_hw != picture.size_hw or session.image_sha256 != image_hash(picture.pixels):
+        raise InputError(
+            f"The session belongs to another picture, of {session.size_hw[1]} x "
+            f"{session.size_hw[0]} pixels as worked on; open that picture first."
+        )
+    check_model(session, studio.model(state).info)
+    _check_limits(session, studio.limits)
+    state = answered(studio, _with_objects(state, session))
+    differ = _differing(state, session)
+    if not differ:
+        return Outcome(state)
+    return Outcome(state, text.SESSION_DIFFERS.format(differ, len(MODELS) * len(session.objects)))
+
+
+def _check_limits(session: Session, limits: Limits) -> None:
+    most = max(len(item.prompts.clicks) for item in session.objects)
+    if len(session.objects) > limits.objects or most > limits.clicks:
+        raise InputError(
+            f"The session has {len(session.objects)} objects and {most} clicks on one of them; at "
+            f"most {limits.objects} and {limits.clicks} are allowed here."
+        )
+
+
+def _with_objects(state: ImageState, session: Session) -> ImageState:
+    made, first = state.answers_made, state.scene.next_id
+    objects = []
+    for number, item in enumerate(session.objects):
+        given = None
+        if item.prompts.mask is not None:
+            made += 1
+            given = Given(made, "", encode_rle(item.prompts.mask))
+        objects.append(SceneObject(first + number, number, item.prompts, given=given))
+    scene = Scene(tuple(objects), first + len(objects))
+    return replace(state.changed(scene), answers_made=made)
+
+
+def _differing(state: ImageState, session: Session) -> int:
+    """Count the masks that are not those of the session."""
+    count = 0
+    for item, wanted in zip(state.scene.objects, session.objects, strict=True):
+        if item.answer is None:
+            continue
+        for name, model in MODELS.items():
+            count += mask_hash(decode_rle(getattr(item.answer, model))) != wanted.sha256[name]
+    return count

@@ -1,0 +1,1 @@
+"""What all tabs use: checked messages, limits, words, pictures, examples, backbones."""

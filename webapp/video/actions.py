@@ -1,0 +1,246 @@
+"""What each action of the video tab does: plain functions, no gradio."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from refiner.types import InputError
+from webapp.shared import text
+from webapp.shared.examples import ClipSource
+from webapp.shared.messages import Message, Values, apply, read_actions, read_count, read_text
+from webapp.shared.pictures import jpeg, uploaded_file
+from webapp.video.context import Reply, VideoStudio
+from webapp.video.open_clips import ClipJob, Work, Workers
+from webapp.video.opening import most_frames, new_job, refuse_large
+from webapp.video.reply import clip_value, progress_value, range_value
+from webapp.video.state import (
+    PairCodes,
+    VideoState,
+    changed_frame,
+)
+from webapp.video.work import EXPORTS, explain, export, track
+
+PICTURE_QUALITY = 88
+PICTURES_AT_ONCE = 16
+
+
+def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
+    """Open the clip that the visitor uploaded; the file moves to the clip's own folder.
+
+    Raises:
+        InputError: it was not uploaded, is too large, or is no clip.
+    """
+    file = uploaded_file(read_text(message.values, "path"), studio.uploads)
+    refuse_large(file, studio.limits)
+
+    def take(folder: Path) -> Path:
+        os.replace(file, folder / "clip")
+        with contextlib.suppress(OSError):
+            file.parent.rmdir()
+        return folder / "clip"
+
+    return _open(studio, owner, take, label=text.YOUR_CLIP)
+
+
+def open_example(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:
+    """Open an example clip with its starting prompts, answered.
+
+    Raises:
+        InputError: it cannot be read, or the model refuses its prompts.
+    """
+    return _open(studio, owner, lambda folder: source.file, source.label, source)
+
+
+def _open(
+    studio: VideoStudio,
+    owner: str,
+    take: Callable[[Path], Path],
+    label: str,
+    example: ClipSource | None = None,
+) -> Reply:
+    job = new_job(studio, owner, take, label, example)
+    try:
+        first = job.read(0)
+        job.frame_bytes = len(jpeg(first, PICTURE_QUALITY))
+        studio.pace.measure(studio.tracker, first)
+        job.state = _answer(studio, job, job.state)
+        studio.store.add(job)
+    except BaseException:
+        job.close()
+        raise
+    return Reply(job, frame=0)
+
+
+def edit(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
+    """Apply the actions of one message in order, then answer what changed.
+
+    An action that cannot be applied is left out and its reason told. Results of other prompts
+    stay; they count as stale.
+
+    Raises:
+        InputError: the message is unreadable, or the model refuses the prompts.
+    """
+    before = state = job.state
+    refused, frame = "", None
+    for action in read_actions(message, studio.limits):
+        try:
+            changed = apply(_aimed(job, state, action), action, studio.limits)
+        except InputError as error:
+            refused = str(error)
+            continue
+        if action.get("type") in ("undo", "redo"):
+            frame = changed_frame(state.scene, changed.scene)
+        state = changed
+    state = _answer(studio, job, state)
+    with job.lock:
+        assert job.state is before, "edits of a clip come one at a time"
+        job.state = state
+    return Reply(job, refused, frame)
+
+
+def _aimed(job: ClipJob, state: VideoState, action: Values) -> VideoState:
+    if "frame" not in action:
+        return state
+    frame = read_count(action, "frame")
+    with job.lock:
+        return state.at(frame, job.results.tracked(frame))
+
+
+def _answer(studio: VideoStudio, job: ClipJob, state: VideoState) -> VideoState:
+    for frame in state.missing():
+        found = studio.tracker.prompt(job.read(frame), state.unanswered(frame))
+        codes = {key: PairCodes.of(pair) for key, pair in found.objects.items()}
+        state = state.answered(frame, codes)
+    return state
+
+
+def set_span(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
+    """Choose the frames from `start` to before `stop`.
+
+    Raises:
+        InputError: they are not in the clip, or too many.
+    """
+    start, stop = read_count(values, "start"), read_count(values, "stop")
+    info = job.clip.info
+    if not start < stop <= info.frames:
+        raise InputError(f"Choose some of the frames 0 to {info.frames - 1}.")
+    most = most_frames(info, studio.limits)
+    if stop - start > most:
+        raise InputError(text.TOO_LONG.format(most=most, seconds=most / float(info.fps)))
+    _refuse_while_busy(job)
+    with job.lock:
+        job.span = range(start, stop)
+    return range_value(job)
+
+
+def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
+    """Begin to track what is missing.
+
+    Raises:
+        InputError: there is nothing to track, or the clip is being worked on.
+    """
+    state, span, results = job.snapshot()
+    if not state.scene.prompts(span):
+        raise InputError(text.NOTHING_PROMPTED)
+    if not results.needed(state.scene, span):
+        raise InputError(text.ALL_TRACKED)
+    work = Work("track")
+
+    def run() -> None:
+        track(job, work, studio.tracker, studio.score)
+        work.ended, work.status = time.monotonic(), "done"
+        studio.pace.take(work)
+
+    _begin(studio.trackers, job, work, run)
+    return {}
+
+
+def start_export(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
+    """Begin to write the file `name`, one of `EXPORTS`.
+
+    Raises:
+        InputError: there is no such file, no mask yet, or the clip is being worked on.
+    """
+    name = read_text(values, "name")
+    if name not in EXPORTS:
+        raise InputError("There is no such download; reload the page and try again.")
+    state, span, results = job.snapshot()
+    if not any(results.shown(state.scene, index, span) for index in span):
+        raise InputError(text.NO_MASKS)
+    work = Work("export")
+    info, write = studio.tracker.info, studio.export_clip
+    _begin(studio.exporters, job, work, lambda: export(job, work, name, write, info))
+    return {}
+
+
+def _begin(workers: Workers, job: ClipJob, work: Work, run: Callable[[], None]) -> None:
+    with job.lock:
+        _refuse_while_busy(job)
+        old, job.work = job.work, work
+    if old and old.file:
+        old.file.unlink(missing_ok=True)
+    workers.submit(work, run, explain)
+
+
+def _refuse_while_busy(job: ClipJob) -> None:
+    if job.work and job.work.active:
+        raise InputError(text.BUSY)
+
+
+def cancel(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
+    """End the work; what it has done stays."""
+    if job.work:
+        job.work.cancel.set()
+    return {}
+
+
+def follow(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
+    """Return how the work goes, and the tracked frames after `version`.
+
+    Raises:
+        InputError: there is no usable `version`.
+    """
+    ahead = 0
+    if job.work and job.work.status == "waiting":
+        workers = studio.trackers if job.work.kind == "track" else studio.exporters
+        ahead = workers.ahead(job.work)
+    return progress_value(job, read_count(values, "version"), ahead)
+
+
+def pictures(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
+    """Return the frames `first` to before `first + count` as JPEGs in base64.
+
+    Raises:
+        InputError: there are no such frames, or one cannot be decoded.
+    """
+    first, count = read_count(values, "first"), read_count(values, "count")
+    last = min(first + min(count, PICTURES_AT_ONCE), len(job.clip))
+    found = [
+        [index, base64.b64encode(jpeg(job.read(index), PICTURE_QUALITY)).decode("ascii")]
+        for index in range(first, last)
+    ]
+    return {"pictures": found}
+
+
+def finished_file(job: ClipJob) -> Path:
+    """Return the file that was written last.
+
+    Raises:
+        InputError: there is none.
+    """
+    work = job.work
+    if work is None or work.status != "done" or work.file is None:
+        raise InputError("There is no finished file; export again.")
+    return work.file
+
+
+def reply_value(studio: VideoStudio, reply: Reply, message: Message) -> dict[str, Any]:
+    """Return what the canvas is told of a reply."""
+    seconds = studio.pace.seconds
+    return clip_value(reply.job, message.seq, message.have, reply.message, reply.frame, seconds)

@@ -1,0 +1,165 @@
+"""What the video canvas is told: the scene complete, of masks only those that the browser lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any
+
+from webapp.image.reply import prompts_value
+from webapp.video.open_clips import ClipJob, Work
+from webapp.video.results import FrameResult, Score, Tracked, total
+from webapp.video.state import Answer, PairCodes, VideoObject
+
+FRAMES_AT_ONCE = 60
+"""Tracked frames in one reply."""
+
+
+def clip_value(
+    job: ClipJob | None,
+    seq: int,
+    have: Set[int] = frozenset(),
+    message: str = "",
+    frame: int | None = None,
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    """Return the canvas's value for a clip.
+
+    Args:
+        job: what to show; None if nothing is open.
+        seq: number of the message this answers; the browser keeps newer edits of its own.
+        have: ids of answers that need not be sent again.
+        message: what went wrong, in words; empty if nothing did.
+        frame: which frame to show; None leaves the browser where it is.
+        seconds: measured seconds that a tracked frame takes.
+    """
+    if job is None:
+        return {"seq": seq, "clip": None, "objects": [], "next_id": 1, "message": message}
+    state = job.state
+    said = [said for item in state.scene.objects for said in item.frames.values()]
+    answers = [one.answer for one in said if one.answer and one.answer.id not in have]
+    return {
+        "seq": seq,
+        "clip": _clip(job, seconds),
+        "frame": frame,
+        "objects": [_object(item) for item in state.scene.objects],
+        "next_id": state.scene.next_id,
+        "can_undo": bool(state.past),
+        "can_redo": bool(state.future),
+        "answers": [_answer(answer) for answer in answers],
+        "message": message,
+        **range_value(job),
+    }
+
+
+def range_value(job: ClipJob) -> dict[str, Any]:
+    """Return which frames are to be tracked, and which are, by object."""
+    state, span, results = job.snapshot()
+    covered = [(item.id, results.coverage(state.scene, item, span)) for item in state.scene.objects]
+    return {
+        "span": [span.start, span.stop],
+        "coverage": [[key, [*map(list, c.fresh)], [*map(list, c.stale)]] for key, c in covered],
+        "needed": len(results.needed(state.scene, span)) if state.scene.prompts(span) else 0,
+    }
+
+
+def progress_value(job: ClipJob, version: int, ahead: int) -> dict[str, Any]:
+    """Return how the work goes and the tracked frames that the browser lacks.
+
+    Args:
+        job: the clip.
+        version: the last version that the browser has.
+        ahead: how many works wait before this one's.
+    """
+    with job.lock:
+        newer = job.results.after(version, FRAMES_AT_ONCE)
+        last = job.results.version
+    _, _, results = job.snapshot()
+    scores = total(results, job.state.scene)
+    return {
+        "clip": job.key,
+        "frames": [_frame(index, result) for index, result in newer],
+        "version": newer[-1][1].version if newer else last,
+        "more": bool(newer) and newer[-1][1].version < last,
+        "work": job.work and _work(job.work, ahead),
+        "total": scores
+        and {"frames": scores.frames, "base": [*scores.base], "refined": [*scores.refined]},
+        **range_value(job),
+    }
+
+
+def _work(work: Work, ahead: int) -> dict[str, Any]:
+    return {
+        "kind": work.kind,
+        "status": work.status,
+        "done": work.done,
+        "total": work.total,
+        "remaining": work.remaining,
+        "ahead": ahead,
+        "message": work.message,
+        "ready": work.file is not None and work.status == "done",
+    }
+
+
+def _clip(job: ClipJob, seconds: float | None) -> dict[str, Any]:
+    info = job.clip.info
+    return {
+        "key": job.key,
+        "width": info.size_hw[1],
+        "height": info.size_hw[0],
+        "frames": info.frames,
+        "fps": float(info.fps),
+        "seconds": info.seconds,
+        "audio": info.audio,
+        "notes": [*job.notes],
+        "label": job.label,
+        "licence": job.licence,
+        "truth": job.truth is not None,
+        "frame_seconds": seconds,
+        "frame_bytes": job.frame_bytes,
+    }
+
+
+def _object(item: VideoObject) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "slot": item.slot,
+        "frames": [
+            [
+                frame,
+                {
+                    **prompts_value(said.prompts),
+                    "answer": said.answer and said.answer.id,
+                },
+            ]
+            for frame, said in sorted(item.frames.items())
+        ],
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {"id": answer.id, **_codes(answer.codes)}
+
+
+def _frame(index: int, result: FrameResult) -> list[Any]:
+    objects = [[key, _tracked(item)] for key, item in result.objects.items()]
+    return [index, result.version, objects]
+
+
+def _tracked(item: Tracked) -> dict[str, Any]:
+    return {
+        **_codes(item.codes),
+        "scores": item.base and item.refined and [_score(item.base), _score(item.refined)],
+    }
+
+
+def _score(score: Score) -> list[float]:
+    return [score.j, score.f]
+
+
+def _codes(codes: PairCodes) -> dict[str, Any]:
+    return {
+        "base": dict(codes.base),
+        "refined": dict(codes.refined),
+        "quality": [codes.base_quality, codes.refined_quality],
+        "iou": codes.iou,
+    }

@@ -1,0 +1,179 @@
+"""What tracking has given so far, and what of it still holds after a correction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from refiner.types import BoolArray
+from webapp.video.state import Basis, PairCodes, VideoObject, VideoScene
+
+Span = tuple[int, int]
+"""First frame and the frame after the last."""
+
+
+class Score(NamedTuple):
+    """J and F of one model's mask of one frame against the truth, in [0, 1] (DAVIS)."""
+
+    j: float
+    f: float
+
+
+ScoreMask = Callable[[BoolArray, BoolArray], tuple[float, float]]
+"""J and F of a mask (first) against its truth (second)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """Both models' masks of one object on one frame, and their scores where there is a truth."""
+
+    codes: PairCodes
+    base: Score | None = None
+    refined: Score | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """What tracking gave one frame.
+
+    Attributes:
+        version: counts up with each frame stored.
+        objects: the masks by object.
+        basis: what they depend on, by object; also of objects that have no mask here.
+    """
+
+    version: int
+    objects: Mapping[int, Tracked]
+    basis: Mapping[int, Basis]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which frames of an object are tracked: as the prompts are now, and as they were before."""
+
+    fresh: tuple[Span, ...]
+    stale: tuple[Span, ...]
+
+
+@dataclass(eq=False)
+class Results:
+    """The tracked frames of a clip, the last stored last. Not safe to share without a lock."""
+
+    frames: dict[int, FrameResult] = field(default_factory=dict)
+    version: int = 0
+
+    def put(self, index: int, objects: Mapping[int, Tracked], basis: Mapping[int, Basis]) -> None:
+        """Store a frame in place of what it had."""
+        self.version += 1
+        self.frames.pop(index, None)
+        self.frames[index] = FrameResult(self.version, objects, basis)
+
+    def after(self, version: int, most: int) -> list[tuple[int, FrameResult]]:
+        """Return the frames stored after `version`, oldest first, at most `most`."""
+        newer = []
+        for index in reversed(self.frames):
+            if self.frames[index].version <= version:
+                break
+            newer.append((index, self.frames[index]))
+        return newer[::-1][:most]
+
+    def tracked(self, index: int) -> dict[int, PairCodes]:
+        """Return the masks of a frame by object."""
+        result = self.frames.get(index)
+        return {key: item.codes for key, item in result.objects.items()} if result else {}
+
+    def fresh(self, scene: VideoScene, item: VideoObject, span: range) -> set[int]:
+        """Return the frames whose result of an object comes from the prompts as they are."""
+        start = scene.start(span)
+        if start is None:
+            return set()
+        return {
+            index
+            for index, result in self.frames.items()
+            if result.basis.get(item.id) == item.basis(index, span, start)
+        }
+
+    def shown(self, scene: VideoScene, index: int, span: range) -> dict[int, PairCodes]:
+        """Return the masks that a frame shows: the answer to its prompts over a stale result."""
+        tracked, shown, start = self.tracked(index), {}, scene.start(span)
+        for item in scene.objects:
+            said = item.frames.get(index)
+            answer = said.answer.codes if said and said.answer else None
+            if item.id in tracked and (answer is None or self._holds(item, index, span, start)):
+                shown[item.id] = tracked[item.id]
+            elif answer is not None:
+                shown[item.id] = answer
+        return shown
+
+    def coverage(self, scene: VideoScene, item: VideoObject, span: range) -> Coverage:
+        """Return which frames of an object are tracked."""
+        fresh = self.fresh(scene, item, span)
+        stale = {i for i, result in self.frames.items() if item.id in result.basis} - fresh
+        return Coverage(spans(sorted(fresh)), spans(sorted(stale)))
+
+    def needed(self, scene: VideoScene, span: range) -> list[int]:
+        """Return the frames of `span` that are to be tracked: not yet, or not as prompted now."""
+        said = [item for item in scene.objects if any(frame in span for frame in item.frames)]
+        done = [self.fresh(scene, item, span) for item in said]
+        return [index for index in span if not all(index in fresh for fresh in done)]
+
+    def _holds(self, item: VideoObject, index: int, span: range, start: int | None) -> bool:
+        basis = self.frames[index].basis.get(item.id)
+        return start is not None and basis == item.basis(index, span, start)
+
+
+def plan(needed: list[int], start: int) -> list[Span]:
+    """Return what to track in which order: onwards from the first prompted frame, then back.
+
+    Both are one where that tracks no frame twice.
+    """
+    onwards = [index for index in needed if index >= start]
+    back = [index for index in needed if index < start]
+    if onwards and back and onwards[0] == start:
+        return [(back[0], onwards[-1] + 1)]
+    return [(part[0], part[-1] + 1) for part in (onwards, back) if part]
+
+
+def spans(indices: Iterable[int]) -> tuple[Span, ...]:
+    """Return ascending indices as stretches without a gap."""
+    found: list[Span] = []
+    for index in indices:
+        if found and found[-1][1] == index:
+            found[-1] = (found[-1][0], index + 1)
+        else:
+            found.append((index, index + 1))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Total:
+    """Mean J and F of both models over `frames` tracked masks that have a truth.
+
+    Frames where the object was prompted do not count, as DAVIS leaves out the first frame.
+    """
+
+    frames: int
+    base: Score
+    refined: Score
+
+
+def total(results: Results, scene: VideoScene) -> Total | None:
+    """Return the mean scores; None where nothing has a truth."""
+    prompted = {item.id: item.frames for item in scene.objects}
+    scored = [
+        (item.base, item.refined)
+        for index, result in results.frames.items()
+        for object_id, item in result.objects.items()
+        if object_id in prompted and index not in prompted[object_id]
+        if item.base and item.refined
+    ]
+    if not scored:
+        return None
+    count = len(scored)
+    base, refined = ([pair[model] for pair in scored] for model in (0, 1))
+    return Total(
+        count,
+        Score(sum(s.j for s in base) / count, sum(s.f for s in base) / count),
+        Score(sum(s.j for s in refined) / count, sum(s.f for s in refined) / count),
+    )

@@ -1,0 +1,179 @@
+"""The video tab: its components and which handler each event goes to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from refiner.types import InputError
+from refiner.video_types import Tracker
+from webapp.browser import downloads, video_canvas
+from webapp.image.reply import file_value
+from webapp.shared.events import EVENT
+from webapp.shared.examples import ClipSource
+from webapp.shared.limits import Limits
+from webapp.shared.messages import Message, Values, read_message, read_text
+from webapp.shared.pictures import thumbnail
+from webapp.video import actions as handlers
+from webapp.video.context import Pace, Reply, VideoStudio
+from webapp.video.open_clips import ClipJob, Store, Workers
+from webapp.video.reply import clip_value
+from webapp.video.results import ScoreMask
+from webapp.video.work import ExportClip, OpenClip, explain
+
+PROMPT: dict[str, Any] = {**EVENT, "concurrency_id": "video-prompt"}
+"""Prompts of all clips, one after the other; the model itself is free between their frames."""
+OPEN: dict[str, Any] = {**EVENT, "concurrency_id": "video-open", "concurrency_limit": 2}
+"""Opening takes long and must hold nobody's prompts up."""
+
+Handler = Callable[[VideoStudio, Message, str], Reply]
+Function = Callable[[VideoStudio, ClipJob, Values], dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class VideoParts:
+    """What the video tab works with.
+
+    Attributes:
+        tracker: the model.
+        open_clip: opens a video file.
+        export_clip: writes one.
+        score: J and F of a mask against its truth, for examples that have one.
+        examples: clips one click away.
+    """
+
+    tracker: Tracker
+    open_clip: OpenClip
+    export_clip: ExportClip
+    score: ScoreMask | None = None
+    examples: Sequence[ClipSource] = ()
+
+
+def build_video_tab(page: gr.Blocks, parts: VideoParts, limits: Limits) -> VideoStudio:
+    """Add the tab's components to the page being built and connect them.
+
+    Returns:
+        What its handlers work with.
+    """
+    uploads = Path(get_upload_folder())
+    studio = VideoStudio(
+        tracker=parts.tracker,
+        open_clip=parts.open_clip,
+        export_clip=parts.export_clip,
+        score=parts.score,
+        uploads=uploads,
+        store=Store(uploads / "clips", limits.clips, limits.clip_idle_seconds),
+        trackers=Workers(limits.tracks),
+        exporters=Workers(1),
+        limits=limits,
+        pace=Pace(),
+    )
+    examples = {source.name: source for source in parts.examples}
+
+    def open_example(studio: VideoStudio, message: Message, owner: str) -> Reply:
+        name = read_text(message.values, "name")
+        if name not in examples:
+            raise InputError("There is no such example; choose another one.")
+        return handlers.open_example(studio, examples[name], owner)
+
+    def edit(studio: VideoStudio, message: Message, owner: str) -> Reply:
+        return handlers.edit(studio, studio.store.get(message.picture, owner), message)
+
+    start = {**clip_value(None, 0), "examples": _strip(parts.examples)}
+    functions = [_function(studio, name, does) for name, does in FUNCTIONS.items()]
+    canvas = video_canvas(start, limits, functions, elem_id="video-canvas")
+    files = downloads(elem_id="video-downloads", visible="hidden")
+    canvas.edit_prompts(_respond(studio, edit), None, canvas, **PROMPT)
+    canvas.open_file(_respond(studio, handlers.open_upload), None, canvas, **OPEN)
+    canvas.open_example(_respond(studio, open_example), None, canvas, **OPEN)
+    canvas.export_file(_sender(studio), None, files, **{**EVENT, "concurrency_id": "video-file"})
+    page.unload(_forget(studio))
+    return studio
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "pictures": handlers.pictures,
+    "follow": handlers.follow,
+    "set_span": handlers.set_span,
+    "start_track": handlers.start_track,
+    "start_export": handlers.start_export,
+    "cancel": handlers.cancel,
+}
+
+
+def _respond(studio: VideoStudio, handler: Handler) -> Callable[..., dict[str, Any]]:
+    def respond(event: gr.EventData, request: gr.Request) -> dict[str, Any]:
+        message, owner = read_message(event._data), str(request.session_hash)
+        try:
+            reply = handler(studio, message, owner)
+        except Exception as error:
+            reply = Reply(_open_clip(studio, message, owner), explain(error))
+        return handlers.reply_value(studio, reply, message)
+
+    respond.__annotations__ = {"event": gr.EventData, "request": gr.Request}
+    return respond
+
+
+def _open_clip(studio: VideoStudio, message: Message, owner: str) -> ClipJob | None:
+    """Return the clip that the browser shows, if it is still held."""
+    try:
+        return studio.store.get(message.picture, owner)
+    except InputError:
+        return None
+
+
+def _function(studio: VideoStudio, name: str, does: Function) -> Callable[[Any], dict[str, Any]]:
+    def function(data: Any) -> dict[str, Any]:
+        try:
+            values = data if isinstance(data, dict) else {}
+            return does(studio, studio.store.get(read_text(values, "clip", 64)), values)
+        except Exception as error:
+            return {"message": explain(error)}
+
+    function.__name__ = name
+    return function
+
+
+def _sender(studio: VideoStudio) -> Callable[..., Any]:
+    def send(event: gr.EventData, request: gr.Request) -> Any:
+        message = read_message(event._data)
+        try:
+            job = studio.store.get(message.picture, str(request.session_hash))
+            file = handlers.finished_file(job)
+        except InputError:
+            return gr.skip()
+        return {"seq": message.seq, "name": file.name, "file": file_value(str(file))}
+
+    send.__annotations__ = {"event": gr.EventData, "request": gr.Request}
+    return send
+
+
+def _forget(studio: VideoStudio) -> Callable[..., None]:
+    def forget(request: gr.Request) -> None:
+        if request.session_hash:
+            studio.store.free(request.session_hash)
+        else:
+            logging.getLogger(__name__).warning("A page without a session was closed.")
+
+    forget.__annotations__ = {"request": gr.Request, "return": None}
+    return forget
+
+
+def _strip(examples: Sequence[ClipSource]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": source.name,
+            "label": source.label,
+            "thumbnail": file_value(
+                save_bytes_to_cache(thumbnail(source.picture), "thumbnail.jpg", get_upload_folder())
+            ),
+        }
+        for source in examples
+    ]
