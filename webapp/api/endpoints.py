@@ -12,7 +12,7 @@ import gradio as gr
 
 from refiner.files.results import encode_rle, iou
 from refiner.types import InputError, Mask, Prompts
-from webapp.api.inputs import Inbox, read_box, told
+from webapp.api.inputs import Inbox, client_errors, read_box
 from webapp.api.track_video import ClipEndpoint
 from webapp.compare.queue import Jobs
 from webapp.compare.run import compare, pair_sample, read_plan
@@ -96,7 +96,7 @@ class Endpoints:
         Returns:
             Both masks as COCO run lengths; of pictures scaled down at that smaller size.
         """
-        with told():
+        with client_errors():
             segmenter = self._models.get(backbone)
             pixels, scale = self._inbox.picture(image)
             prompts = Prompts(self._inbox.clicks(points, scale), read_box(box, scale))
@@ -126,7 +126,7 @@ class Endpoints:
         Returns:
             A mask an object as COCO run lengths; of pictures scaled down at that smaller size.
         """
-        with told():
+        with client_errors():
             segmenter = self._models.first
             pixels, scale = self._inbox.picture(image)
             file = self._inbox.file(mask)
@@ -169,7 +169,7 @@ class Endpoints:
         Returns:
             In `rows` miou and mbiou of each model and number of prompts, in `efforts` NoC of clicks.
         """
-        with told():
+        with client_errors():
             plan = read_plan(policy, prompts, seeds, self._limits)
             picture = self._inbox.file(image)
             sample = pair_sample(picture.stem, picture, self._inbox.file(mask), self._limits)

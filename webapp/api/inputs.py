@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +13,18 @@ import gradio as gr
 
 from refiner.types import Box, Click, ImageArray, InputError
 from webapp.shared import text
+from webapp.shared.events import explain
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage, read_within, uploaded_file, worked_size
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn errors into messages that clients are shown."""
+def client_errors() -> Iterator[None]:
+    """Turn whatever is raised into an error whose words gradio's clients are shown."""
     try:
         yield
-    except InputError as error:
-        raise gr.Error(str(error), print_exception=False) from error
     except Exception as error:
-        logging.getLogger(__name__).exception("An endpoint failed.")
-        raise gr.Error(text.API_FAILED, print_exception=False) from error
+        raise gr.Error(explain(error, text.API_FAILED), print_exception=False) from error
 
 
 @dataclass(frozen=True, slots=True)

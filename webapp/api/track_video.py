@@ -14,7 +14,7 @@ import gradio as gr
 
 from refiner.types import Box, Click, InputError, Prompts
 from refiner.video_types import FramePrompts
-from webapp.api.inputs import Inbox, Scale, read_rows, read_sign, read_whole, told
+from webapp.api.inputs import Inbox, Scale, client_errors, read_rows, read_sign, read_whole
 from webapp.image.reply import file_value
 from webapp.shared import text
 from webapp.video import actions as handlers
@@ -75,7 +75,7 @@ class ClipEndpoint:
         Returns:
             The `file` with both models' masks, and in `notes` what was scaled down for the work.
         """
-        with told():
+        with client_errors():
             if export not in EXPORTS:
                 raise InputError(f"There is no such export; choose one of {', '.join(EXPORTS)}.")
             said = self._prompts(points, boxes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from webapp.compare.text import COMPARE as TEXT
 from webapp.compare.variants import Loader, Variants, run_variants
 from webapp.compare.view import outcome, picture, refusal, status
 from webapp.image.state import ImageState
+from webapp.shared.events import explain
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import jpeg
@@ -122,11 +122,8 @@ def _runner(
             samples = gather(picked, files or (), Path(get_upload_folder()), limits)
             yield _update(run=False, cancel=True, outcome="")
             yield from _told(compare(segmenter, plan, samples, jobs, job))
-        except InputError as error:
-            yield _update(refusal(str(error)), run=True)
-        except Exception:
-            logging.getLogger(__name__).exception("A comparison failed.")
-            yield _update(refusal(TEXT["broken"]), run=True)
+        except Exception as error:
+            yield _update(refusal(explain(error, TEXT["broken"])), run=True)
         finally:
             if job is not None:
                 jobs.end(job)
@@ -229,11 +226,8 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
             for one in run_variants(segmenter, variants, state):
                 shown.append((_published(one.pixels), one.caption))
                 yield "", list(shown)
-        except InputError as error:
-            yield refusal(str(error)), shown
-        except Exception:
-            logging.getLogger(__name__).exception("A variant failed.")
-            yield refusal(TEXT["broken"]), shown
+        except Exception as error:
+            yield refusal(explain(error, TEXT["broken"])), shown
 
     run.click(show, state, [said, gallery], concurrency_limit=1, **PRIVATE)
 

@@ -15,6 +15,7 @@ from webapp.image.truth_brush import BRUSH_ACTIONS
 from webapp.image.truth_curve import scored, unanswered
 from webapp.shared import text
 from webapp.shared.backbones import Models
+from webapp.shared.events import Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, apply, read_actions, read_text
@@ -40,15 +41,7 @@ class Studio:
         return self.models.get(state.backbone) if self.models else self.segmenter
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """The state after an action, and what to tell the visitor of it, if anything."""
-
-    state: ImageState
-    message: str = ""
-
-
-def edit(studio: Studio, state: ImageState, message: Message) -> Outcome:
+def edit(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Apply the actions of one message in order, then segment what changed.
 
     An action that cannot be applied is left out and its reason told.
@@ -68,7 +61,7 @@ def edit(studio: Studio, state: ImageState, message: Message) -> Outcome:
     return Outcome(answered(studio, state), refused)
 
 
-def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome:
+def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Open the picture that the visitor uploaded.
 
     Raises:
@@ -88,7 +81,9 @@ def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome:
     return Outcome(state.open(picture))
 
 
-def open_example(studio: Studio, state: ImageState, example: Example, path: str) -> Outcome:
+def open_example(
+    studio: Studio, state: ImageState, example: Example, path: str
+) -> Outcome[ImageState]:
     """Open an example with its starting prompts, answered.
 
     Raises:
@@ -109,7 +104,7 @@ def open_example(studio: Studio, state: ImageState, example: Example, path: str)
     return Outcome(answered(studio, state))
 
 
-def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
+def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Take the uploaded mask as the ground truth of the open picture.
 
     Raises:
@@ -123,12 +118,12 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
     return Outcome(answered(studio, state.with_truth(mask, text.UPLOADED_TRUTH)))
 
 
-def drop_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
+def drop_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Forget the ground truth."""
     return Outcome(state.with_truth(None))
 
 
-def choose_backbone(studio: Studio, state: ImageState, name: str) -> Outcome:
+def choose_backbone(studio: Studio, state: ImageState, name: str) -> Outcome[ImageState]:
     """Answer everything with another model from now on.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.backbones import Models
-from webapp.shared.events import EVENT, guarded
+from webapp.shared.events import EVENT, Outcome, explain, guarded
 
 LOADING: dict[str, Any] = {
     "concurrency_limit": 1,
@@ -83,11 +82,8 @@ def _loader(models: Models) -> Callable[[str], str]:
         """Load a backbone; return what went wrong."""
         try:
             models.get(name)
-        except InputError as error:
-            return str(error)
-        except Exception:
-            logging.getLogger(__name__).exception("A backbone could not be loaded.")
-            return text.FAILED
+        except Exception as error:
+            return explain(error)
         return ""
 
     return load
@@ -97,7 +93,7 @@ def _chooser(studio: Studio) -> Callable[..., tuple[ImageState, dict[str, Any], 
     def choose(
         name: str, problem: str, state: ImageState
     ) -> tuple[ImageState, dict[str, Any], str, str]:
-        def action() -> actions.Outcome:
+        def action() -> Outcome[ImageState]:
             if problem:
                 raise InputError(problem)
             return actions.choose_backbone(studio, state, name)

@@ -9,14 +9,15 @@ from pathlib import Path
 from refiner.files.mask_files import NamedMask, read_masks
 from refiner.files.results import encode_rle
 from refiner.types import InputError
-from webapp.image.actions import Outcome, Studio, answered
+from webapp.image.actions import Studio, answered
 from webapp.image.state import Given, ImageState
+from webapp.shared.events import Outcome
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_count, read_text
 from webapp.shared.pictures import uploaded_file, worked_mask
 
 
-def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome:
+def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Take the masks of an uploaded file as prompts.
 
     The first one is the prompt of the object chosen, beside its clicks; each other one is that of a

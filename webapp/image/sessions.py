@@ -17,10 +17,11 @@ from refiner.files.session import (
     session_document,
 )
 from refiner.types import InputError, ModelInfo
-from webapp.image.actions import Outcome, Studio, answered
+from webapp.image.actions import Studio, answered
 from webapp.image.downloads import answered_objects, pair_of
 from webapp.image.state import Given, ImageState, Scene, SceneObject
 from webapp.shared import text
+from webapp.shared.events import Outcome
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_text
 from webapp.shared.pictures import uploaded_file
@@ -45,7 +46,7 @@ def session_file(state: ImageState, info: ModelInfo, limits: Limits) -> bytes:
     return json.dumps(document, indent=1).encode()
 
 
-def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome:
+def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Take the objects of an uploaded session in place of those there, and make their masks.
 
     Raises:

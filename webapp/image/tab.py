@@ -14,7 +14,7 @@ from gradio.utils import get_upload_folder
 from refiner.types import ImageArray, InputError
 from webapp.browser import downloads, prompt_canvas
 from webapp.image import actions
-from webapp.image.actions import Outcome, Studio
+from webapp.image.actions import Studio
 from webapp.image.backbone_choice import Heading, connect_heading
 from webapp.image.downloads import export
 from webapp.image.mask_prompts import give_mask
@@ -24,13 +24,15 @@ from webapp.image.sessions import open_session, session_file
 from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.backbones import Models
-from webapp.shared.events import EVENT, guarded
+from webapp.shared.events import EVENT, Outcome, guarded
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import ReadImage, jpeg, thumbnail
 
-Handler = Callable[[Studio, ImageState, Message], Outcome]
+NOTHING: dict[str, Any] = {}
+
+Handler = Callable[[Studio, ImageState, Message], Outcome[ImageState]]
 Reply = tuple[ImageState, dict[str, Any]]
 
 
@@ -52,7 +54,7 @@ def build_image_tab(
     canvas = prompt_canvas(start, limits, elem_id="prompt-canvas")
     files = downloads(elem_id="downloads", visible="hidden")
 
-    def open_example(studio: Studio, state: ImageState, message: Message) -> Outcome:
+    def open_example(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
         name = read_text(message.values, "name")
         if name not in shown:
             raise InputError("There is no such example; choose another one.")
@@ -93,41 +95,39 @@ def _respond(studio: Studio, handler: Handler) -> Callable[..., Reply]:
 def _softener(studio: Studio) -> Callable[..., dict[str, Any]]:
     def send(state: ImageState, event: gr.EventData) -> dict[str, Any]:
         message = read_message(event._data)
-        soft: dict[str, Any] = {}
-
-        def make() -> Outcome:
-            pair = soft_pair(studio, state, message)
-            if pair is not None:
-                soft["answer"] = pair.answer
-                soft["base"] = file_value(_stored("probability.png", pair.base))
-                soft["refined"] = file_value(_stored("probability.png", pair.refined))
-            return Outcome(state)
-
-        outcome = guarded(state, make)
+        outcome = guarded(NOTHING, lambda: Outcome(_soft(studio, state, message)))
         value = canvas_value(state, message.seq, message.have, outcome.message)
-        return {**value, "soft": soft}
+        return {**value, "soft": outcome.state}
 
     send.__annotations__ = {"event": gr.EventData}
     return send
+
+
+def _soft(studio: Studio, state: ImageState, message: Message) -> dict[str, Any]:
+    pair = soft_pair(studio, state, message)
+    if pair is None:
+        return {}
+    return {
+        "answer": pair.answer,
+        "base": file_value(_stored("probability.png", pair.base)),
+        "refined": file_value(_stored("probability.png", pair.refined)),
+    }
 
 
 def _exporter(studio: Studio) -> Callable[..., tuple[dict[str, Any], Any]]:
     def send(state: ImageState, event: gr.EventData) -> tuple[dict[str, Any], Any]:
         message = read_message(event._data)
-        made: list[dict[str, Any]] = []
-
-        def make() -> Outcome:
-            name, content = _export(studio, state, message.values)
-            file = file_value(_stored(name, content))
-            made.append({"seq": message.seq, "name": name, "file": file})
-            return Outcome(state)
-
-        outcome = guarded(state, make)
+        outcome = guarded(NOTHING, lambda: Outcome(_download(studio, state, message)))
         value = canvas_value(state, message.seq, message.have, outcome.message)
-        return value, made[0] if made else gr.skip()
+        return value, outcome.state or gr.skip()
 
     send.__annotations__ = {"event": gr.EventData}
     return send
+
+
+def _download(studio: Studio, state: ImageState, message: Message) -> dict[str, Any]:
+    name, content = _export(studio, state, message.values)
+    return {"seq": message.seq, "name": name, "file": file_value(_stored(name, content))}
 
 
 def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, bytes]:

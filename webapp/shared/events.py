@@ -1,14 +1,14 @@
-"""Between gradio and the handlers: errors become messages, events keep their order."""
+"""Between gradio and what the tabs do: failures become words, events keep their order."""
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from refiner.types import InputError
-from webapp.image.actions import Outcome
-from webapp.image.state import ImageState
 from webapp.shared import text
 
 EVENT: dict[str, Any] = {
@@ -20,13 +20,37 @@ EVENT: dict[str, Any] = {
 }
 """Options of every event that may use the model: none is dropped, one runs at a time."""
 
+ResultT = TypeVar("ResultT")
 
-def guarded(state: ImageState, action: Callable[[], Outcome]) -> Outcome:
-    """Return the outcome of `action`; if it fails, the state as it was and the reason."""
+
+@dataclass(frozen=True, eq=False)
+class Outcome(Generic[ResultT]):
+    """What an action gave, a state most often, and what to tell the visitor of it, if anything."""
+
+    state: ResultT
+    message: str = ""
+
+
+def explain(error: Exception, failure: str = text.FAILED) -> str:
+    """Return in words, for the visitor, why something failed.
+
+    What is nobody's fault but ours goes to the log with its traceback, never to the visitor.
+
+    Args:
+        error: what was raised.
+        failure: the words for anything unexpected.
+    """
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return text.DISK_FULL
+    logging.getLogger(__name__).error("Something failed on the server.", exc_info=error)
+    return failure
+
+
+def guarded(state: ResultT, action: Callable[[], Outcome[ResultT]]) -> Outcome[ResultT]:
+    """Return the outcome of `action`; if it fails, `state` and the reason in words."""
     try:
         return action()
-    except InputError as error:
-        return Outcome(state, str(error))
-    except Exception:
-        logging.getLogger(__name__).exception("An action failed.")
-        return Outcome(state, text.FAILED)
+    except Exception as error:
+        return Outcome(state, explain(error))

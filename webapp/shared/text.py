@@ -251,7 +251,7 @@ NOTHING_PROMPTED = "There is nothing to track yet; click an object on one of the
 ALL_TRACKED = "All chosen frames are tracked; change a prompt to track again."
 NO_MASKS = "There is no mask yet; click an object or track first."
 BUSY = "This clip is being worked on; wait for it or cancel it first."
-DISK_FULL = "The server has no room for this now; try again later, or with a shorter clip."
+DISK_FULL = "The server has no room for this now; try again later, or with a smaller file."
 VIDEO_FAILED = (
     "Something went wrong on the server; your clip, prompts and tracked masks are kept. Try again."
 )

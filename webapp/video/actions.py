@@ -12,6 +12,7 @@ from typing import Any
 
 from refiner.types import InputError
 from webapp.shared import text
+from webapp.shared.events import explain
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import Message, Values, apply, read_actions, read_count, read_text
 from webapp.shared.pictures import jpeg, uploaded_file
@@ -24,7 +25,7 @@ from webapp.video.state import (
     VideoState,
     changed_frame,
 )
-from webapp.video.work import EXPORTS, explain, export, track
+from webapp.video.work import EXPORTS, export, track
 
 PICTURE_QUALITY = 88
 PICTURES_AT_ONCE = 16
@@ -185,7 +186,7 @@ def _begin(workers: Workers, job: ClipJob, work: Work, run: Callable[[], None]) 
         old, job.work = job.work, work
     if old and old.file:
         old.file.unlink(missing_ok=True)
-    workers.submit(work, run, explain)
+    workers.submit(work, run, lambda error: explain(error, text.VIDEO_FAILED))
 
 
 def _refuse_while_busy(job: ClipJob) -> None:

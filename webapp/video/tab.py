@@ -16,7 +16,8 @@ from refiner.types import InputError
 from refiner.video_types import Tracker
 from webapp.browser import downloads, video_canvas
 from webapp.image.reply import file_value
-from webapp.shared.events import EVENT
+from webapp.shared import text
+from webapp.shared.events import EVENT, explain
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
@@ -26,7 +27,7 @@ from webapp.video.context import Pace, Reply, VideoStudio
 from webapp.video.open_clips import ClipJob, Store, Workers
 from webapp.video.reply import clip_value
 from webapp.video.results import ScoreMask
-from webapp.video.work import ExportClip, OpenClip, explain
+from webapp.video.work import ExportClip, OpenClip
 
 PROMPT: dict[str, Any] = {**EVENT, "concurrency_id": "video-prompt"}
 """Prompts of all clips, one after the other; the model itself is free between their frames."""
@@ -114,7 +115,7 @@ def _respond(studio: VideoStudio, handler: Handler) -> Callable[..., dict[str, A
         try:
             reply = handler(studio, message, owner)
         except Exception as error:
-            reply = Reply(_open_clip(studio, message, owner), explain(error))
+            reply = Reply(_open_clip(studio, message, owner), explain(error, text.VIDEO_FAILED))
         return handlers.reply_value(studio, reply, message)
 
     respond.__annotations__ = {"event": gr.EventData, "request": gr.Request}
@@ -135,7 +136,7 @@ def _function(studio: VideoStudio, name: str, does: Function) -> Callable[[Any],
             values = data if isinstance(data, dict) else {}
             return does(studio, studio.store.get(read_text(values, "clip", 64)), values)
         except Exception as error:
-            return {"message": explain(error)}
+            return {"message": explain(error, text.VIDEO_FAILED)}
 
     function.__name__ = name
     return function

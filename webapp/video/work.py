@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import logging
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, cast, get_args
 
-from refiner.types import BoolArray, ImageArray, InputError, MaskPair, ModelInfo
+from refiner.types import BoolArray, ImageArray, MaskPair, ModelInfo
 from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
-from webapp.shared import text
 from webapp.video.open_clips import Clip, ClipJob, Work
 from webapp.video.results import Score, ScoreMask, Tracked, plan
 from webapp.video.state import Basis, PairCodes, VideoScene
@@ -181,13 +178,3 @@ def export(job: ClipJob, work: Work, name: str, export_clip: ExportClip, info: M
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-
-
-def explain(error: Exception) -> str:
-    """Say in words what went wrong."""
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return text.DISK_FULL
-    logging.getLogger(__name__).error("Work over a clip failed.", exc_info=error)
-    return text.VIDEO_FAILED

@@ -17,13 +17,13 @@ from refiner.types import BoolArray
 from tests.fakes import disc
 from tests.webapp.image.test_actions import click, edits
 from webapp.image import actions as image_actions
-from webapp.image.actions import Outcome, Studio
+from webapp.image.actions import Studio
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState, Truth
 from webapp.image.truth_brush import MAX_POINTS, covered
 from webapp.image.truth_curve import curve_value
 from webapp.shared import text
-from webapp.shared.events import guarded
+from webapp.shared.events import Outcome, guarded
 
 SIZE = (300, 400)
 DOT = disc(SIZE, 120, 150, 60)
@@ -33,7 +33,7 @@ def stroke(*points: Any, radius: Any = 60, erase: Any = False) -> dict[str, Any]
     return {"type": "brush", "points": [*points], "radius": radius, "erase": erase}
 
 
-def send(studio: Studio, state: ImageState, *actions: dict[str, Any]) -> Outcome:
+def send(studio: Studio, state: ImageState, *actions: dict[str, Any]) -> Outcome[ImageState]:
     return guarded(state, lambda: image_actions.edit(studio, state, edits(*actions)))
 
 

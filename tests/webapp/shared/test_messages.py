@@ -14,7 +14,7 @@ from webapp.image import actions as image_actions
 from webapp.image.actions import Studio
 from webapp.image.downloads import export
 from webapp.image.state import ImageState
-from webapp.shared.events import guarded
+from webapp.shared.events import Outcome, guarded
 from webapp.shared.messages import MAX_HAVE, read_message
 
 HUGE = 10**400
@@ -37,7 +37,7 @@ CASES = [
 ]
 
 
-def send(studio: Studio, state: ImageState, *actions: Any) -> image_actions.Outcome:
+def send(studio: Studio, state: ImageState, *actions: Any) -> Outcome[ImageState]:
     message = read_message({"seq": 1, "picture": "key", "actions": list(actions)})
     return guarded(state, lambda: image_actions.edit(studio, state, message))
 
