@@ -11,6 +11,8 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+from gradio.utils import get_upload_folder
+
 from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
 from refiner.files.pictures import read_image
 from refiner.network.checkpoint import HQ
@@ -21,8 +23,8 @@ from refiner.types import InputError, Segmenter
 from webapp.page import build_page, launch
 from webapp.shared.examples import installed
 from webapp.shared.limits import Limits
-from webapp.video.clip_files import video_parts
-from webapp.video.tab import VideoParts
+from webapp.video.clip_files import video_studio
+from webapp.video.context import VideoStudio
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = ASSETS / "examples"
@@ -68,11 +70,13 @@ def _title(variant: str) -> str:
     return f"{parts} ({quarters} quarters)" if quarters else parts
 
 
-def _video(segmenter: Segmenter) -> VideoParts | None:
+def _video(segmenter: Segmenter) -> VideoStudio | None:
     """Return what the video tab works with; an official base without a refiner cannot track."""
     if not isinstance(segmenter, ImageSegmenter):
         return None
-    return video_parts(load_tracker(segmenter, fast=True), Limits.from_env(), EXAMPLES)
+    uploads = Path(get_upload_folder())
+    tracker = load_tracker(segmenter, fast=True)
+    return video_studio(tracker, Limits.from_env(), uploads, EXAMPLES)
 
 
 def _loader(segmenter: Segmenter, device: str | None) -> Callable[[str], Segmenter]:

@@ -23,7 +23,8 @@ from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage
-from webapp.video.tab import VideoParts, build_video_tab
+from webapp.video.context import VideoStudio
+from webapp.video.tab import build_video_tab
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -36,7 +37,7 @@ def build_page(
     *,
     read_image: ReadImage,
     examples: Sequence[ExampleSource] = (),
-    video: VideoParts | None = None,
+    video: VideoStudio | None = None,
     results: Path | None = None,
     variants: Mapping[str, Loader] | None = None,
     load_backbone: Load | None = None,
@@ -71,16 +72,15 @@ def build_page(
         heading = build_heading(models)
         with gr.Tab(text.IMAGE_TAB):
             state = build_image_tab(page, models, read_image, loaded, limits, heading)
-        studio = None
         if video is not None:
             with gr.Tab(text.VIDEO_TAB):
-                studio = build_video_tab(page, video, limits)
+                build_video_tab(page, video)
         jobs = Jobs(limits)
         with gr.Tab(text.COMPARE_TAB):
             build_compare_tab(page, segmenter, loaded, limits, jobs, state, results, variants or {})
         with gr.Tab(text.ABOUT_TAB):
             build_about_tab(limits)
-        build_api(models, Inbox(read_image, Path(get_upload_folder()), limits), jobs, studio)
+        build_api(models, Inbox(read_image, Path(get_upload_folder()), limits), jobs, video)
     page.queue(max_size=limits.waiting)
     return page
 

@@ -79,7 +79,7 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
     from refiner.files.pictures import read_image
     from webapp.page import build_page, launch
     from webapp.shared.limits import Limits
-    from webapp.video.clip_files import video_parts
+    from webapp.video.clip_files import video_studio
 
     limits = Limits(file_megabytes=2)
     page = build_page(
@@ -88,7 +88,7 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
         examples=[example],
         results=RESULTS,
         variants={"LA + PR": FakeSegmenter},
-        video=video_parts(RemoteTracker(knobs), limits),
+        video=video_studio(RemoteTracker(knobs), limits, folder),
         load_backbone=load_other,
         backbones=("other", "gone"),
         limits=limits,

@@ -19,9 +19,9 @@ from webapp.image.reply import file_value
 from webapp.shared import text
 from webapp.video import actions as handlers
 from webapp.video.context import VideoStudio
+from webapp.video.exporting import EXPORTS, Export
 from webapp.video.open_clips import GONE, ClipJob
 from webapp.video.opening import announced, most_frames, new_job, refuse_large, scene_of
-from webapp.video.work import EXPORTS, Export
 
 TELL_SECONDS = 0.3
 A_POINT = "A point is [frame, object, x, y, 1] on the object or [frame, object, x, y, 0] beside it."

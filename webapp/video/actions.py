@@ -5,19 +5,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from refiner.types import InputError
 from webapp.shared import text
-from webapp.shared.events import explain
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import Message, Values, apply, read_actions, read_count, read_text
 from webapp.shared.pictures import jpeg, uploaded_file
 from webapp.video.context import Reply, VideoStudio
-from webapp.video.open_clips import ClipJob, Work, Workers
+from webapp.video.exporting import EXPORTS, export
+from webapp.video.open_clips import ClipJob
 from webapp.video.opening import most_frames, new_job, refuse_large
 from webapp.video.reply import clip_value, progress_value, range_value
 from webapp.video.state import (
@@ -25,7 +24,8 @@ from webapp.video.state import (
     VideoState,
     changed_frame,
 )
-from webapp.video.work import EXPORTS, export, track
+from webapp.video.tracking import track
+from webapp.video.work import Work, Workers
 
 PICTURE_QUALITY = 88
 PICTURES_AT_ONCE = 16
@@ -155,7 +155,6 @@ def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, 
 
     def run() -> None:
         track(job, work, studio.tracker, studio.score)
-        work.ended, work.status = time.monotonic(), "done"
         studio.pace.take(work)
 
     _begin(studio.trackers, job, work, run)
@@ -186,7 +185,7 @@ def _begin(workers: Workers, job: ClipJob, work: Work, run: Callable[[], None]) 
         old, job.work = job.work, work
     if old and old.file:
         old.file.unlink(missing_ok=True)
-    workers.submit(work, run, lambda error: explain(error, text.VIDEO_FAILED))
+    workers.submit(work, run)
 
 
 def _refuse_while_busy(job: ClipJob) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -21,29 +19,41 @@ from refiner.types import BoolArray, Box, Prompts
 from refiner.video_types import FramePrompts, Tracker
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
-from webapp.video.tab import VideoParts
-from webapp.video.work import ClipResult
+from webapp.video.context import VideoStudio
+from webapp.video.exporting import ClipResult
+from webapp.video.open_clips import Store
+from webapp.video.work import Workers
 
 LICENCE = "Rendered by this project, Apache-2.0."
 BOUNDARY = 0.008
 """How far an outline may be off to count as right in F, in diagonals of the frame (DAVIS)."""
 
 
-def video_parts(tracker: Tracker, limits: Limits, assets: Path | None = None) -> VideoParts:
+def video_studio(
+    tracker: Tracker, limits: Limits, uploads: Path, assets: Path | None = None
+) -> VideoStudio:
     """Return what the video tab works with.
 
     Args:
         tracker: the model.
-        limits: how large files may be.
+        limits: how much a visitor may ask for.
+        uploads: the folder that uploads are stored under.
         assets: a folder with example clips, see `installed_clips`.
+
+    Raises:
+        InputError: an example clip cannot be read.
     """
     refused = ClipLimits(file_bytes=limits.video_megabytes * 1_000_000)
-    return VideoParts(
+    return VideoStudio(
         tracker=tracker,
         open_clip=lambda path: open_clip(path, limits=refused),
         export_clip=_export,
         score=score,
         examples=installed_clips(assets) if assets else (),
+        limits=limits,
+        uploads=uploads,
+        store=Store(uploads / "clips", limits.clips, limits.clip_idle_seconds),
+        trackers=Workers(limits.tracks),
     )
 
 
@@ -69,13 +79,10 @@ def score(mask: BoolArray, truth: BoolArray) -> tuple[float, float]:
     return float(j[1]) / 100, float(f[1]) / 100
 
 
-def _export(name: str, result: ClipResult, folder: Path, progress: Callable[[int], None]) -> Path:
+def _export(name: str, result: ClipResult, folder: Path) -> Generator[int, None, Path]:
     assert isinstance(result.clip, Clip)
     job = ClipExport(result.clip, result.objects, result.info, "clip")
-    steps = write_exports(job, result.tracked, [name], folder)
-    with closing(cast("Generator[int, None, None]", steps)):
-        for done in steps:
-            progress(done)
+    yield from write_exports(job, result.tracked, [name], folder)
     return export_path(folder, job, name)
 
 

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from refiner.types import Click, ImageArray, Prompts
 from refiner.video_types import FramePrompts, Tracker
+from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
-from webapp.video.open_clips import ClipJob, Store, Work, Workers
+from webapp.video.exporting import ExportClip
+from webapp.video.open_clips import ClipJob, OpenClip, Store
 from webapp.video.results import ScoreMask
-from webapp.video.work import ExportClip, OpenClip
-
-
-@dataclass(frozen=True, eq=False)
-class VideoStudio:
-    """What the handlers work with; the same for all visitors.
-
-    `trackers` and `exporters` are the threads for long work, `pace` the measured seconds that
-    tracking takes a frame.
-    """
-
-    tracker: Tracker
-    open_clip: OpenClip
-    export_clip: ExportClip
-    score: ScoreMask | None
-    uploads: Path
-    store: Store
-    trackers: Workers
-    exporters: Workers
-    limits: Limits
-    pace: Pace
+from webapp.video.work import Work, Workers
 
 
 class Pace:
@@ -52,9 +35,39 @@ class Pace:
         self.seconds = time.perf_counter() - started
 
     def take(self, work: Work) -> None:
-        """Learn from a finished run."""
-        if work.status == "done" and work.done:
-            self.seconds = (work.ended - work.started) / work.done
+        """Learn from a run that has come to its end."""
+        self.seconds = work.frame_seconds or self.seconds
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VideoStudio:
+    """What the handlers work with; the same for all visitors.
+
+    Attributes:
+        tracker: the model.
+        open_clip: opens a video file.
+        export_clip: writes one.
+        score: J and F of a mask against its truth, for examples that have one.
+        examples: clips one click away.
+        limits: how much a visitor may ask for.
+        uploads: the folder that uploads are stored under.
+        store: the open clips of all visitors.
+        trackers: the threads that track.
+        exporters: the thread that writes files.
+        pace: the measured seconds that tracking takes a frame.
+    """
+
+    tracker: Tracker
+    open_clip: OpenClip
+    export_clip: ExportClip
+    score: ScoreMask | None = None
+    examples: Sequence[ClipSource] = ()
+    limits: Limits
+    uploads: Path
+    store: Store
+    trackers: Workers
+    exporters: Workers = field(default_factory=lambda: Workers(1))
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, eq=False)

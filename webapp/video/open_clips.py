@@ -1,7 +1,6 @@
 """What the server holds of open clips: found by a random key, bounded in number, let go in time.
 
 Nothing of a clip is in gradio's state: a page names its clip by a key that nobody can guess.
-Long work runs in a few threads of its own, so that clicks of others get through.
 """
 
 from __future__ import annotations
@@ -13,19 +12,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Literal, Protocol
+from typing import Protocol
 
 from refiner.types import BoolArray, ImageArray, InputError
 from refiner.video_types import Frames
 from webapp.video.results import Results
 from webapp.video.state import VideoState
+from webapp.video.work import Work
 
 Truth = Callable[[int], Mapping[int, BoolArray]]
 """The true masks of a frame, by object."""
 
-Status = Literal["waiting", "running", "done", "cancelled", "failed"]
 SWEEP_SECONDS = 30
+GONE = "That clip is no longer held here; open it again, please."
 
 
 class Clip(Frames, Protocol):
@@ -44,49 +43,8 @@ class Clip(Frames, Protocol):
         """End the decoder."""
 
 
-class Cancelled(Exception):
-    """The visitor gave the work up."""
-
-
-@dataclass(eq=False)
-class Work:
-    """One run over a clip. One thread writes it, any may read it or set `cancel`."""
-
-    kind: Literal["track", "export"]
-    total: int = 0
-    done: int = 0
-    status: Status = "waiting"
-    message: str = ""
-    started: float = 0.0
-    ended: float = 0.0
-    file: Path | None = None
-    cancel: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def active(self) -> bool:
-        """Whether it is still to be done, or being done."""
-        return self.status in ("waiting", "running")
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds until the end at the pace so far; None before there is one."""
-        if self.status != "running" or not self.done:
-            return None
-        return (time.monotonic() - self.started) / self.done * (self.total - self.done)
-
-    def step(self, done: int) -> None:
-        """Note how far it is.
-
-        Raises:
-            Cancelled: it is to end.
-        """
-        self.check()
-        self.done = done
-
-    def check(self) -> None:
-        """Raise Cancelled if it is to end."""
-        if self.cancel.is_set():
-            raise Cancelled
+OpenClip = Callable[[Path], Clip]
+"""Opens a file as a clip; raises InputError if it is none or over a limit."""
 
 
 @dataclass(eq=False)
@@ -162,9 +120,6 @@ class ClipJob:
             self.clip.close()
             self.whole.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-GONE = "That clip is no longer held here; open it again, please."
 
 
 class Store:
@@ -250,62 +205,3 @@ class Store:
         with self._lock:
             self._timer = None
             self._arm()
-
-
-class Workers:
-    """Threads that do one work each at a time, first come, first served."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._queue: SimpleQueue[tuple[Work, Callable[[], None]]] = SimpleQueue()
-        self._waiting: list[Work] = []
-        self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
-
-    def submit(
-        self, work: Work, run: Callable[[], None], explain: Callable[[Exception], str]
-    ) -> None:
-        """Have `run` called soon.
-
-        Args:
-            work: is told how it goes.
-            run: does it; raises Cancelled if it was given up.
-            explain: says in words what went wrong.
-        """
-        with self._lock:
-            self._waiting.append(work)
-            self._queue.put((work, lambda: _carry_out(work, run, explain)))
-            if len(self._threads) < self._count:
-                thread = threading.Thread(target=self._loop, daemon=True, name="clip-work")
-                self._threads.append(thread)
-                thread.start()
-
-    def ahead(self, work: Work) -> int:
-        """Return how many works wait before this one."""
-        with self._lock:
-            return self._waiting.index(work) if work in self._waiting else 0
-
-    def _loop(self) -> None:
-        while True:
-            work, run = self._queue.get()
-            with self._lock:
-                self._waiting.remove(work)
-            run()
-
-
-def _carry_out(work: Work, run: Callable[[], None], explain: Callable[[Exception], str]) -> None:
-    work.started = time.monotonic()
-    status: Status = "failed"
-    try:
-        work.check()
-        work.status = "running"
-        run()
-        status = "done"
-    except Exception as error:
-        if work.cancel.is_set():
-            status = "cancelled"
-        else:
-            work.message = explain(error)
-    finally:
-        work.ended = time.monotonic()
-        work.status = status

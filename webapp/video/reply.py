@@ -6,9 +6,10 @@ from collections.abc import Set
 from typing import Any
 
 from webapp.image.reply import prompts_value
-from webapp.video.open_clips import ClipJob, Work
+from webapp.video.open_clips import ClipJob
 from webapp.video.results import FrameResult, Score, Tracked, total
 from webapp.video.state import Answer, PairCodes, VideoObject
+from webapp.video.work import Work
 
 FRAMES_AT_ONCE = 60
 """Tracked frames in one reply."""

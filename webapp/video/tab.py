@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,21 +11,17 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from refiner.types import InputError
-from refiner.video_types import Tracker
 from webapp.browser import downloads, video_canvas
 from webapp.image.reply import file_value
 from webapp.shared import text
 from webapp.shared.events import EVENT, explain
 from webapp.shared.examples import ClipSource
-from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import thumbnail
 from webapp.video import actions as handlers
-from webapp.video.context import Pace, Reply, VideoStudio
-from webapp.video.open_clips import ClipJob, Store, Workers
+from webapp.video.context import Reply, VideoStudio
+from webapp.video.open_clips import ClipJob
 from webapp.video.reply import clip_value
-from webapp.video.results import ScoreMask
-from webapp.video.work import ExportClip, OpenClip
 
 PROMPT: dict[str, Any] = {**EVENT, "concurrency_id": "video-prompt"}
 """Prompts of all clips, one after the other; the model itself is free between their frames."""
@@ -38,45 +32,9 @@ Handler = Callable[[VideoStudio, Message, str], Reply]
 Function = Callable[[VideoStudio, ClipJob, Values], dict[str, Any]]
 
 
-@dataclass(frozen=True, eq=False)
-class VideoParts:
-    """What the video tab works with.
-
-    Attributes:
-        tracker: the model.
-        open_clip: opens a video file.
-        export_clip: writes one.
-        score: J and F of a mask against its truth, for examples that have one.
-        examples: clips one click away.
-    """
-
-    tracker: Tracker
-    open_clip: OpenClip
-    export_clip: ExportClip
-    score: ScoreMask | None = None
-    examples: Sequence[ClipSource] = ()
-
-
-def build_video_tab(page: gr.Blocks, parts: VideoParts, limits: Limits) -> VideoStudio:
-    """Add the tab's components to the page being built and connect them.
-
-    Returns:
-        What its handlers work with.
-    """
-    uploads = Path(get_upload_folder())
-    studio = VideoStudio(
-        tracker=parts.tracker,
-        open_clip=parts.open_clip,
-        export_clip=parts.export_clip,
-        score=parts.score,
-        uploads=uploads,
-        store=Store(uploads / "clips", limits.clips, limits.clip_idle_seconds),
-        trackers=Workers(limits.tracks),
-        exporters=Workers(1),
-        limits=limits,
-        pace=Pace(),
-    )
-    examples = {source.name: source for source in parts.examples}
+def build_video_tab(page: gr.Blocks, studio: VideoStudio) -> None:
+    """Add the tab's components to the page being built and connect them to what does the work."""
+    examples = {source.name: source for source in studio.examples}
 
     def open_example(studio: VideoStudio, message: Message, owner: str) -> Reply:
         name = read_text(message.values, "name")
@@ -87,16 +45,15 @@ def build_video_tab(page: gr.Blocks, parts: VideoParts, limits: Limits) -> Video
     def edit(studio: VideoStudio, message: Message, owner: str) -> Reply:
         return handlers.edit(studio, studio.store.get(message.picture, owner), message)
 
-    start = {**clip_value(None, 0), "examples": _strip(parts.examples)}
+    start = {**clip_value(None, 0), "examples": _strip(studio.examples)}
     functions = [_function(studio, name, does) for name, does in FUNCTIONS.items()]
-    canvas = video_canvas(start, limits, functions, elem_id="video-canvas")
+    canvas = video_canvas(start, studio.limits, functions, elem_id="video-canvas")
     files = downloads(elem_id="video-downloads", visible="hidden")
     canvas.edit_prompts(_respond(studio, edit), None, canvas, **PROMPT)
     canvas.open_file(_respond(studio, handlers.open_upload), None, canvas, **OPEN)
     canvas.open_example(_respond(studio, open_example), None, canvas, **OPEN)
     canvas.export_file(_sender(studio), None, files, **{**EVENT, "concurrency_id": "video-file"})
     page.unload(_forget(studio))
-    return studio
 
 
 FUNCTIONS: Mapping[str, Function] = {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,15 @@ from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_message
 from webapp.video import actions as handlers
-from webapp.video.context import Pace, Reply, VideoStudio
-from webapp.video.open_clips import ClipJob, Store, Workers
-from webapp.video.work import EXPORTS, ClipResult
+from webapp.video.context import Reply, VideoStudio
+from webapp.video.exporting import EXPORTS, ClipResult
+from webapp.video.open_clips import ClipJob, Store
+from webapp.video.work import Workers
 
 SIZE = (120, 160)
 
 
-def exported(name: str, result: ClipResult, folder: Path, progress: Callable[[int], None]) -> Path:
+def exported(name: str, result: ClipResult, folder: Path) -> Generator[int, None, Path]:
     """Writes one line a frame: which objects have how many refined pixels."""
     file = folder / f"{name}.txt"
     lines = {
@@ -35,7 +36,7 @@ def exported(name: str, result: ClipResult, folder: Path, progress: Callable[[in
         for frame in result.tracked
     }
     for index in range(len(result.clip)):
-        progress(index + 1)
+        yield index + 1
     file.write_text("\n".join(repr(lines.get(index)) for index in range(len(result.clip))))
     return file
 
@@ -56,9 +57,7 @@ class Bench:
             uploads=folder,
             store=Store(folder / "clips", kept.clips, kept.clip_idle_seconds),
             trackers=Workers(1),
-            exporters=Workers(1),
             limits=kept,
-            pace=Pace(),
         )
 
     def using(self, **parts: Any) -> Bench:
@@ -90,15 +89,10 @@ class Bench:
         """Give an export up before it has begun its second frame."""
         write = self.studio.export_clip
 
-        def hasty(
-            name: str, result: ClipResult, folder: Path, progress: Callable[[int], None]
-        ) -> Path:
-            def cancelled(done: int) -> None:
-                assert job.work is not None
-                job.work.cancel.set()
-                progress(done)
-
-            return write(name, result, folder, cancelled)
+        def hasty(name: str, result: ClipResult, folder: Path) -> Generator[int, None, Path]:
+            assert job.work is not None
+            job.work.cancel.set()
+            return (yield from write(name, result, folder))
 
         handlers.start_export(replace(self.studio, export_clip=hasty), job, {"name": name})
         finish(job)
@@ -259,7 +253,8 @@ def test_exports_have_the_size_of_the_file(tmp_path: Path) -> None:
     bench.edit(job, click(0, 40, 60))
     seen: list[tuple[int, int]] = []
 
-    def look(name: str, result: ClipResult, folder: Path, progress: Any) -> Path:
+    def look(name: str, result: ClipResult, folder: Path) -> Generator[int, None, Path]:
+        yield 1
         seen.append(result.clip.info.size_hw)
         return folder / "nothing"
 
@@ -337,8 +332,9 @@ def test_a_broken_tracker_says_so_and_the_next_run_works(bench: Bench, job: Clip
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_behind(bench: Bench, job: ClipJob) -> None:
-    def full(name: str, result: ClipResult, folder: Path, progress: Any) -> Path:
+    def full(name: str, result: ClipResult, folder: Path) -> Generator[int, None, Path]:
         (folder / "half").write_bytes(b"half a file")
+        yield 1
         raise OSError(28, "No space left on device")
 
     bench.edit(job, click(0, 40, 60))

@@ -16,9 +16,9 @@ from tests.fakes import FakeTracker, disc
 from tests.webapp.video.test_actions import Bench, click, masks
 from webapp.shared.limits import Limits
 from webapp.video.actions import set_span
-from webapp.video.clip_files import installed_clips, score, video_parts
+from webapp.video.clip_files import installed_clips, score, video_studio
+from webapp.video.exporting import EXPORTS
 from webapp.video.open_clips import ClipJob
-from webapp.video.work import EXPORTS
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets" / "examples"
 
@@ -76,7 +76,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    parts = video_parts(FakeTracker(), Limits())
+    parts = video_studio(FakeTracker(), Limits(), tmp_path)
     bench = Bench(tmp_path)
     return bench.using(open_clip=parts.open_clip, export_clip=parts.export_clip)
 

@@ -1,0 +1,91 @@
+"""Tracks a clip frame by frame; what is finished stays when the work ends early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import cast
+
+from refiner.types import BoolArray, ImageArray, MaskPair
+from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
+from webapp.video.open_clips import ClipJob
+from webapp.video.results import Score, ScoreMask, Tracked, plan
+from webapp.video.state import Basis, PairCodes, VideoScene
+from webapp.video.work import Work
+
+
+class Watched:
+    """Frames that end the work when it is cancelled, also where nothing is shown for long."""
+
+    def __init__(self, frames: Frames, seen: Callable[[int], None]) -> None:
+        self._frames = frames
+        self._seen = seen
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the clip is."""
+        return self._frames.info
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> ImageArray:
+        self._seen(index)
+        return self._frames[index]
+
+
+def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = None) -> None:
+    """Track what is missing of a clip, or no longer holds after a correction.
+
+    Raises:
+        Cancelled: the visitor gave it up.
+        InputError: a frame or a prompt cannot be used.
+    """
+    state, span, results = job.snapshot()
+    scene, start = state.scene, state.scene.start(span)
+    assert start is not None
+    parts = plan(results.needed(scene, span), start)
+    work.total = sum(_steps(part, start) for part in parts)
+    with closing(job.reader()) as clip:
+        for since, until in parts:
+            before = work.done
+            silent = max(since - start, 0)
+
+            def seen(index: int, silent: int = silent, before: int = before) -> None:
+                passed = index - start if start <= index < start + silent else silent
+                work.step(max(work.done, before + passed))
+
+            prompts, frames = scene.prompts(span), Watched(clip, seen)
+            steps = tracker.track(frames, prompts, since=since, until=until)
+            with closing(cast("Generator[TrackedFrame, None, None]", steps)):
+                for number, found in enumerate(steps, start=1):
+                    _store(job, scene, span, found, score)
+                    work.step(before + silent + number)
+
+
+def _steps(part: tuple[int, int], start: int) -> int:
+    return part[1] - min(part[0], start) if part[0] >= start else part[1] - part[0]
+
+
+def _store(
+    job: ClipJob, scene: VideoScene, span: range, found: TrackedFrame, score: ScoreMask | None
+) -> None:
+    truth = job.truth(found.index) if job.truth else {}
+    objects = {key: _tracked(pair, truth.get(key), score) for key, pair in found.objects.items()}
+    with job.lock:
+        start = scene.start(span)
+        assert start is not None
+        basis: dict[int, Basis] = {
+            item.id: item.basis(found.index, span, start)
+            for item in scene.objects
+            if any(frame in span for frame in item.frames)
+        }
+        job.results.put(found.index, objects, basis)
+
+
+def _tracked(pair: MaskPair, truth: BoolArray | None, score: ScoreMask | None) -> Tracked:
+    codes = PairCodes.of(pair)
+    if truth is None or score is None:
+        return Tracked(codes)
+    base, refined = score(pair.base.mask, truth), score(pair.refined.mask, truth)
+    return Tracked(codes, Score(*base), Score(*refined))
