@@ -11,7 +11,7 @@ from refiner.files.results import encode_rle, iou
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
 from webapp.image.state import Answer, ImageState, Picture, Scene, SceneObject
-from webapp.image.truth_brush import BRUSH_ACTIONS
+from webapp.image.truth_brush import BRUSH_ACTIONS, read_truth
 from webapp.image.truth_curve import scored, unanswered
 from webapp.shared import text
 from webapp.shared.backbones import Models
@@ -19,7 +19,7 @@ from webapp.shared.events import Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, apply, read_actions, read_text
-from webapp.shared.pictures import ReadImage, read_truth, read_within, uploaded_file, worked_size
+from webapp.shared.pictures import ReadImage, read_within, uploaded_file, worked_size
 
 Publish = Callable[[ImageArray], str]
 """Stores a picture where browsers can fetch it and returns its path."""
