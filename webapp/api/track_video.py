@@ -15,8 +15,8 @@ import gradio as gr
 from refiner.types import Box, Click, InputError, Prompts
 from refiner.video_types import FramePrompts
 from webapp.api.inputs import Inbox, Scale, client_errors, read_rows, read_sign, read_whole
-from webapp.image.reply import file_value
 from webapp.shared import text
+from webapp.shared.events import file_value
 from webapp.video import actions as handlers
 from webapp.video.context import VideoStudio
 from webapp.video.exporting import EXPORTS, Export

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from refiner.evaluation.report.paper import PAPER
 from refiner.evaluation.report.plots import save
 from refiner.evaluation.report.readme import measured, plots
-from refiner.types import ImageArray, InputError, Segmenter
+from refiner.types import InputError, Segmenter
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
 from webapp.compare.run import MAX_PROMPTS, Progress, compare, gather, read_plan
@@ -24,7 +22,7 @@ from webapp.compare.text import COMPARE as TEXT
 from webapp.compare.variants import Loader, Variants, run_variants
 from webapp.compare.view import outcome, picture, refusal, status
 from webapp.image.state import ImageState
-from webapp.shared.events import explain
+from webapp.shared.events import explain, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import jpeg
@@ -180,8 +178,7 @@ def _files(comparison: Comparison) -> dict[str, str]:
         "png": save(figure, "png"),
     }
     return {
-        kind: save_bytes_to_cache(content, f"prompt-count.{kind}", get_upload_folder())
-        for kind, content in contents.items()
+        kind: stored_file(f"prompt-count.{kind}", content) for kind, content in contents.items()
     }
 
 
@@ -224,15 +221,9 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
         shown: list[tuple[str, str]] = []
         try:
             for one in run_variants(segmenter, variants, state):
-                shown.append((_published(one.pixels), one.caption))
+                shown.append((stored_file("variant.jpg", jpeg(one.pixels)), one.caption))
                 yield "", list(shown)
         except Exception as error:
             yield refusal(explain(error, TEXT["broken"])), shown
 
     run.click(show, state, [said, gallery], concurrency_limit=1, **PRIVATE)
-
-
-def _published(image: ImageArray) -> str:
-    """Store a picture under a name of its own: one that is being sent must not be written again."""
-    name = f"{secrets.token_hex(8)}.jpg"
-    return str(save_bytes_to_cache(jpeg(image), name, get_upload_folder()))

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refiner.files.results import encode_rle, iou
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
-from webapp.image.state import Answer, ImageState, Picture, Scene, SceneObject
+from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS, read_truth
 from webapp.image.truth_curve import scored, unanswered
 from webapp.shared import text
@@ -19,6 +18,7 @@ from webapp.shared.events import Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, apply, read_actions, read_text
+from webapp.shared.packed import PackedPair
 from webapp.shared.pictures import ReadImage, read_within, uploaded_file, worked_size
 
 Publish = Callable[[ImageArray], str]
@@ -167,14 +167,10 @@ def answer_missing(segmenter: Segmenter, state: ImageState) -> ImageState:
     return state.answered(answers)
 
 
-def _answer(answer_id: int, pair: MaskPair, timings: Timings) -> Answer:
-    return Answer(
+def _answer(answer_id: int, pair: MaskPair, timings: Timings) -> PictureAnswer:
+    return PictureAnswer(
         id=answer_id,
-        base=encode_rle(pair.base.mask),
-        refined=encode_rle(pair.refined.mask),
-        base_quality=float(pair.base.quality),
-        refined_quality=float(pair.refined.quality),
-        iou=iou(pair.base.mask, pair.refined.mask),
+        pair=PackedPair.of(pair),
         differences=differences(pair.base.mask, pair.refined.mask),
         timings=timings,
     )

@@ -14,14 +14,14 @@ from refiner.files.results import (
     overlay_png,
     result_document,
 )
-from refiner.types import BoolArray, InputError, Mask, MaskPair, ModelInfo
-from webapp.image.state import Answer, ImageState, SceneObject
+from refiner.types import BoolArray, InputError, MaskPair, ModelInfo
+from webapp.image.state import ImageState, PictureAnswer, SceneObject
 from webapp.shared.messages import Values, read_count, read_text
 
-MODELS: Mapping[str, str] = {"base": "sam2", "refined": "sam2refiner"}
+_FILE_NAMES: Mapping[str, str] = {"base": "sam2", "refined": "sam2refiner"}
 
 
-def export(state: ImageState, info: ModelInfo, wanted: Values) -> tuple[str, bytes]:
+def picture_file(state: ImageState, info: ModelInfo, wanted: Values) -> tuple[str, bytes]:
     """Return the name and the content of the file that was asked for.
 
     Args:
@@ -37,13 +37,13 @@ def export(state: ImageState, info: ModelInfo, wanted: Values) -> tuple[str, byt
     if kind == "json":
         return "sam2refiner-studio.json", _document(state, info)
     model = read_text(wanted, "model")
-    if kind not in ("overlay", *KINDS) or model not in MODELS:
+    if kind not in ("overlay", *_PNGS) or model not in _FILE_NAMES:
         raise InputError("There is no such download; reload the page and try again.")
     if kind == "overlay":
-        return f"{MODELS[model]}-overlay.png", _overlay(state, model)
+        return f"{_FILE_NAMES[model]}-overlay.png", _overlay(state, model)
     item = state.scene.find(read_count(wanted, "object"))
-    name = f"{MODELS[model]}-object{item.slot + 1}-{kind}.png"
-    return name, KINDS[kind](state, _mask(_answer(item), model))
+    name = f"{_FILE_NAMES[model]}-object{item.slot + 1}-{kind}.png"
+    return name, _PNGS[kind](state, _mask(_answer(item), model))
 
 
 def _overlay(state: ImageState, model: str) -> bytes:
@@ -72,11 +72,7 @@ def pair_of(item: SceneObject) -> MaskPair:
     Raises:
         InputError: it has none yet.
     """
-    answer = _answer(item)
-    return MaskPair(
-        Mask(_mask(answer, "base"), answer.base_quality),
-        Mask(_mask(answer, "refined"), answer.refined_quality),
-    )
+    return _answer(item).pair.masks()
 
 
 def answered_objects(state: ImageState) -> list[SceneObject]:
@@ -91,17 +87,17 @@ def answered_objects(state: ImageState) -> list[SceneObject]:
     return items
 
 
-def _answer(item: SceneObject) -> Answer:
+def _answer(item: SceneObject) -> PictureAnswer:
     if item.answer is None:
         raise InputError("This object has no mask yet; click on something first.")
     return item.answer
 
 
-def _mask(answer: Answer, model: str) -> BoolArray:
-    return decode_rle(answer.base if model == "base" else answer.refined)
+def _mask(answer: PictureAnswer, model: str) -> BoolArray:
+    return decode_rle(answer.pair.base if model == "base" else answer.pair.refined)
 
 
-KINDS: Mapping[str, Callable[[ImageState, BoolArray], bytes]] = {
+_PNGS: Mapping[str, Callable[[ImageState, BoolArray], bytes]] = {
     "mask": lambda state, mask: mask_png(mask),
     "cutout": lambda state, mask: cutout_png(state.opened.pixels, mask),
 }

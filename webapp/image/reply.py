@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from refiner.files.results import encode_rle
-from refiner.types import Box, Prompts
 from webapp.image.differences import Differences
-from webapp.image.state import Answer, Given, ImageState, Picture, SceneObject
+from webapp.image.state import Given, ImageState, Picture, PictureAnswer, SceneObject
 from webapp.image.truth_curve import curve_value
+from webapp.shared.events import file_value
+from webapp.shared.messages import pair_value, prompts_value
 
 
 def canvas_value(
@@ -46,11 +47,6 @@ def canvas_value(
         "can_redo_truth": bool(state.truths_future),
         "message": message,
     }
-
-
-def file_value(path: str) -> dict[str, Any]:
-    """Return the record from which gradio makes a link to a stored file."""
-    return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
@@ -89,18 +85,6 @@ def _given(given: Given, have: Set[int]) -> dict[str, Any]:
     return known if given.id in have else {**known, "rle": dict(given.rle)}
 
 
-def prompts_value(prompts: Prompts) -> dict[str, Any]:
-    """Return the clicks and the box of one object."""
-    return {
-        "clicks": [[click.x, click.y, bool(click.positive)] for click in prompts.clicks],
-        "box": prompts.box and _corners(prompts.box),
-    }
-
-
-def _corners(box: Box) -> list[float]:
-    return [box.x0, box.y0, box.x1, box.y1]
-
-
 def _differences(found: Differences) -> dict[str, Any]:
     """`regions` are rows `[x, y, width, height, area]`."""
     return {
@@ -110,13 +94,10 @@ def _differences(found: Differences) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: PictureAnswer) -> dict[str, Any]:
     return {
         "id": answer.id,
-        "base": dict(answer.base),
-        "refined": dict(answer.refined),
-        "quality": [answer.base_quality, answer.refined_quality],
-        "iou": answer.iou,
+        **pair_value(answer.pair),
         "differences": _differences(answer.differences),
         "timings": {**asdict(answer.timings), "total": answer.timings.total},
     }

@@ -100,5 +100,5 @@ def _differing(state: ImageState, session: Session) -> int:
         if item.answer is None:
             continue
         for name, model in MODELS.items():
-            count += mask_hash(decode_rle(getattr(item.answer, model))) != wanted.sha256[name]
+            count += mask_hash(decode_rle(getattr(item.answer.pair, model))) != wanted.sha256[name]
     return count

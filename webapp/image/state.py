@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from refiner.files.results import decode_rle, encode_rle
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
 from webapp.image.differences import Differences
 from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
-
-Rle = Mapping[str, Any]
+from webapp.shared.packed import PackedPair, Rle
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,21 +39,17 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """Both models' masks (COCO run lengths) for one object, and what was measured of them."""
+class PictureAnswer:
+    """Both models' masks for one object, and what was measured of them."""
 
     id: int
-    base: Rle
-    refined: Rle
-    base_quality: float
-    refined_quality: float
-    iou: float
+    pair: PackedPair
     differences: Differences
     timings: Timings
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class TruthScores:
     """Both models' IoU and boundary IoU with the ground truth, in [0, 1]."""
 
     base_iou: float
@@ -78,7 +72,7 @@ class Truth:
     mask: BoolArray
     label: str
     id: int = 0
-    scores: Mapping[int, Scores] = field(default_factory=dict)
+    scores: Mapping[int, TruthScores] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +92,7 @@ class SceneObject(SceneItem):
     """
 
     prompts: Prompts = field(default_factory=Prompts)
-    answer: Answer | None = None
+    answer: PictureAnswer | None = None
     given: Given | None = None
 
     @property
@@ -232,7 +226,7 @@ class ImageState(PromptState[Scene]):
         changed = replace(old, prompts=prompts, given=given, answer=None)
         return self.changed(self.scene.with_object(changed))
 
-    def answered(self, answers: Mapping[SceneObject, Answer]) -> ImageState:
+    def answered(self, answers: Mapping[SceneObject, PictureAnswer]) -> ImageState:
         """Attach answers to objects, also where the history has them; no step of it."""
         full = {item: replace(item, answer=answer) for item, answer in answers.items()}
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from refiner.types import ImageArray, InputError
@@ -16,15 +14,15 @@ from webapp.browser import downloads, prompt_canvas
 from webapp.image import actions
 from webapp.image.actions import Studio
 from webapp.image.backbone_choice import Heading, connect_heading
-from webapp.image.downloads import export
+from webapp.image.downloads import picture_file
 from webapp.image.mask_prompts import give_mask
 from webapp.image.probabilities import soft_pair
-from webapp.image.reply import canvas_value, file_value
+from webapp.image.reply import canvas_value
 from webapp.image.sessions import open_session, session_file
 from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.backbones import Models
-from webapp.shared.events import EVENT, Outcome, guarded
+from webapp.shared.events import EVENT, Outcome, file_value, guarded, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
@@ -109,8 +107,8 @@ def _soft(studio: Studio, state: ImageState, message: Message) -> dict[str, Any]
         return {}
     return {
         "answer": pair.answer,
-        "base": file_value(_stored("probability.png", pair.base)),
-        "refined": file_value(_stored("probability.png", pair.refined)),
+        "base": file_value(stored_file("probability.png", pair.base)),
+        "refined": file_value(stored_file("probability.png", pair.refined)),
     }
 
 
@@ -127,24 +125,18 @@ def _exporter(studio: Studio) -> Callable[..., tuple[dict[str, Any], Any]]:
 
 def _download(studio: Studio, state: ImageState, message: Message) -> dict[str, Any]:
     name, content = _export(studio, state, message.values)
-    return {"seq": message.seq, "name": name, "file": file_value(_stored(name, content))}
+    return {"seq": message.seq, "name": name, "file": file_value(stored_file(name, content))}
 
 
 def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, bytes]:
     info = studio.model(state).info
     if wanted.get("kind") == "session":
         return "sam2refiner-studio-session.json", session_file(state, info, studio.limits)
-    return export(state, info, wanted)
+    return picture_file(state, info, wanted)
 
 
 def _publish(image: ImageArray) -> str:
-    return _stored("picture.jpg", jpeg(image))
-
-
-def _stored(name: str, content: bytes) -> str:
-    """Store a file in a folder of its own: one that is being sent must not be written again."""
-    folder = Path(get_upload_folder()) / secrets.token_hex(8)
-    return str(save_bytes_to_cache(content, name, str(folder)))
+    return stored_file("picture.jpg", jpeg(image))
 
 
 def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
@@ -154,7 +146,7 @@ def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
             "label": example.label,
             "exact": example.truth is not None,
             "file": file_value(path),
-            "thumbnail": file_value(_stored("thumbnail.jpg", thumbnail(example.pixels))),
+            "thumbnail": file_value(stored_file("thumbnail.jpg", thumbnail(example.pixels))),
         }
         for example, path in shown.values()
     ]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 from typing import Any
 
-from refiner.files.results import decode_rle
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray
-from webapp.image.state import Answer, ImageState, SceneObject, Scores
+from webapp.image.state import ImageState, PictureAnswer, SceneObject, TruthScores
 
 STEPS = 8
 """How many steps on the way to one object are answered at most when they came together."""
@@ -56,9 +55,10 @@ def curve_value(state: ImageState) -> dict[str, Any] | None:
     return {"label": truth.label, "curves": curves}
 
 
-def _scores(answer: Answer, truth: BoolArray) -> Scores:
-    base, refined = decode_rle(answer.base), decode_rle(answer.refined)
-    return Scores(
+def _scores(answer: PictureAnswer, truth: BoolArray) -> TruthScores:
+    masks = answer.pair.masks()
+    base, refined = masks.base.mask, masks.refined.mask
+    return TruthScores(
         iou(base, truth),
         boundary_iou(base, truth),
         iou(refined, truth),

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
 
 from refiner.types import InputError
 from webapp.shared import text
@@ -54,3 +59,17 @@ def guarded(state: ResultT, action: Callable[[], Outcome[ResultT]]) -> Outcome[R
         return action()
     except Exception as error:
         return Outcome(state, explain(error))
+
+
+def stored_file(name: str, content: bytes) -> str:
+    """Store a file where browsers can fetch it; return its path.
+
+    It lies in a folder of its own: a file that is being sent must not be written again.
+    """
+    folder = Path(get_upload_folder()) / secrets.token_hex(8)
+    return str(save_bytes_to_cache(content, name, str(folder)))
+
+
+def file_value(path: str) -> dict[str, Any]:
+    """Return the record from which gradio makes a link to a stored file."""
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}

@@ -1,4 +1,7 @@
-"""What a browser sends, checked and applied; nothing in it is trusted."""
+"""What a browser sends, checked and applied, and what replies of both tabs have in common.
+
+Nothing that is sent is trusted. Coordinates are checked here and nowhere further in.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from refiner.types import Box, Click, InputError
+from refiner.types import Box, Click, InputError, Prompts
 from webapp.shared.editing import PromptState, StateT
 from webapp.shared.limits import Limits
+from webapp.shared.packed import PackedPair
 
 Values = Mapping[str, Any]
 Apply = Callable[[Any, Values, Limits], Any]
@@ -111,6 +115,25 @@ def read_point(state: PromptState[Any], x: Any, y: Any) -> tuple[float, float]:
     """
     height, width = state.size_hw
     return _coordinate(x, width, "x"), _coordinate(y, height, "y")
+
+
+def prompts_value(prompts: Prompts) -> dict[str, Any]:
+    """Return the clicks `[x, y, positive]` and the box `[x0, y0, x1, y1]` of one object."""
+    box = prompts.box
+    return {
+        "clicks": [[click.x, click.y, bool(click.positive)] for click in prompts.clicks],
+        "box": box and [box.x0, box.y0, box.x1, box.y1],
+    }
+
+
+def pair_value(pair: PackedPair) -> dict[str, Any]:
+    """Return both models' masks of one object as run lengths, and how good they are."""
+    return {
+        "base": dict(pair.base),
+        "refined": dict(pair.refined),
+        "quality": [pair.base_quality, pair.refined_quality],
+        "iou": pair.iou,
+    }
 
 
 def _is_count(value: Any) -> bool:

@@ -13,6 +13,7 @@ from refiner.types import InputError
 from webapp.shared import text
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import Message, Values, apply, read_actions, read_count, read_text
+from webapp.shared.packed import PackedPair
 from webapp.shared.pictures import jpeg, uploaded_file
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, export
@@ -20,7 +21,6 @@ from webapp.video.open_clips import ClipJob
 from webapp.video.opening import most_frames, new_job, refuse_large
 from webapp.video.reply import clip_value, progress_value, range_value
 from webapp.video.state import (
-    PairCodes,
     VideoState,
     changed_frame,
 )
@@ -116,8 +116,8 @@ def _aimed(job: ClipJob, state: VideoState, action: Values) -> VideoState:
 def _answer(studio: VideoStudio, job: ClipJob, state: VideoState) -> VideoState:
     for frame in state.missing():
         found = studio.tracker.prompt(job.read(frame), state.unanswered(frame))
-        codes = {key: PairCodes.of(pair) for key, pair in found.objects.items()}
-        state = state.answered(frame, codes)
+        pairs = {key: PackedPair.of(pair) for key, pair in found.objects.items()}
+        state = state.answered(frame, pairs)
     return state
 
 

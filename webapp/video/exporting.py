@@ -81,7 +81,7 @@ def export(job: ClipJob, work: Work, name: str, export_clip: ExportClip, info: M
         for number, index in enumerate(span):
             shown = results.shown(state.scene, index, span)
             if shown:
-                yield TrackedFrame(number, {key: codes.masks() for key, codes in shown.items()})
+                yield TrackedFrame(number, {key: pair.masks() for key, pair in shown.items()})
 
     def steps(result: ClipResult) -> Generator[int, None, None]:
         work.file = yield from export_clip(name, result, folder)

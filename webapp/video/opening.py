@@ -13,7 +13,7 @@ from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
 from webapp.video.context import VideoStudio
 from webapp.video.open_clips import ClipJob
-from webapp.video.state import Said, VideoObject, VideoScene, VideoState
+from webapp.video.state import PromptRecord, VideoObject, VideoScene, VideoState
 
 
 def refuse_large(file: Path, limits: Limits) -> None:
@@ -92,9 +92,9 @@ def most_frames(info: VideoInfo, limits: Limits) -> int:
 
 def scene_of(prompts: Sequence[FramePrompts]) -> VideoScene:
     """Return the scene in which these prompts were given, not answered yet."""
-    frames: dict[int, dict[int, Said]] = {}
+    frames: dict[int, dict[int, PromptRecord]] = {}
     for item in prompts:
-        frames.setdefault(item.object_id, {})[item.frame] = Said(item.prompts)
+        frames.setdefault(item.object_id, {})[item.frame] = PromptRecord(item.prompts)
     objects = tuple(
         VideoObject(key, slot, said) for slot, (key, said) in enumerate(sorted(frames.items()))
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from webapp.image.reply import prompts_value
+from webapp.shared.messages import pair_value, prompts_value
 from webapp.video.open_clips import ClipJob
-from webapp.video.results import FrameResult, Score, Tracked, total
-from webapp.video.state import Answer, PairCodes, VideoObject
+from webapp.video.results import FrameResult, Score, TrackedPair, total
+from webapp.video.state import FrameAnswer, VideoObject
 from webapp.video.work import Work
 
 FRAMES_AT_ONCE = 60
-"""Tracked frames in one reply."""
+"""TrackedPair frames in one reply."""
 
 
 def clip_value(
@@ -137,8 +137,8 @@ def _object(item: VideoObject) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
-    return {"id": answer.id, **_codes(answer.codes)}
+def _answer(answer: FrameAnswer) -> dict[str, Any]:
+    return {"id": answer.id, **pair_value(answer.pair)}
 
 
 def _frame(index: int, result: FrameResult) -> list[Any]:
@@ -146,21 +146,12 @@ def _frame(index: int, result: FrameResult) -> list[Any]:
     return [index, result.version, objects]
 
 
-def _tracked(item: Tracked) -> dict[str, Any]:
+def _tracked(item: TrackedPair) -> dict[str, Any]:
     return {
-        **_codes(item.codes),
+        **pair_value(item.pair),
         "scores": item.base and item.refined and [_score(item.base), _score(item.refined)],
     }
 
 
 def _score(score: Score) -> list[float]:
     return [score.j, score.f]
-
-
-def _codes(codes: PairCodes) -> dict[str, Any]:
-    return {
-        "base": dict(codes.base),
-        "refined": dict(codes.refined),
-        "quality": [codes.base_quality, codes.refined_quality],
-        "iou": codes.iou,
-    }

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from refiner.types import BoolArray
-from webapp.video.state import Basis, PairCodes, VideoObject, VideoScene
+from webapp.shared.packed import PackedPair
+from webapp.video.state import Basis, VideoObject, VideoScene
 
 Span = tuple[int, int]
 """First frame and the frame after the last."""
@@ -25,10 +26,10 @@ ScoreMask = Callable[[BoolArray, BoolArray], tuple[float, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class Tracked:
+class TrackedPair:
     """Both models' masks of one object on one frame, and their scores where there is a truth."""
 
-    codes: PairCodes
+    pair: PackedPair
     base: Score | None = None
     refined: Score | None = None
 
@@ -44,7 +45,7 @@ class FrameResult:
     """
 
     version: int
-    objects: Mapping[int, Tracked]
+    objects: Mapping[int, TrackedPair]
     basis: Mapping[int, Basis]
 
 
@@ -63,7 +64,9 @@ class Results:
     frames: dict[int, FrameResult] = field(default_factory=dict)
     version: int = 0
 
-    def put(self, index: int, objects: Mapping[int, Tracked], basis: Mapping[int, Basis]) -> None:
+    def put(
+        self, index: int, objects: Mapping[int, TrackedPair], basis: Mapping[int, Basis]
+    ) -> None:
         """Store a frame in place of what it had."""
         self.version += 1
         self.frames.pop(index, None)
@@ -78,10 +81,10 @@ class Results:
             newer.append((index, self.frames[index]))
         return newer[::-1][:most]
 
-    def tracked(self, index: int) -> dict[int, PairCodes]:
+    def tracked(self, index: int) -> dict[int, PackedPair]:
         """Return the masks of a frame by object."""
         result = self.frames.get(index)
-        return {key: item.codes for key, item in result.objects.items()} if result else {}
+        return {key: item.pair for key, item in result.objects.items()} if result else {}
 
     def fresh(self, scene: VideoScene, item: VideoObject, span: range) -> set[int]:
         """Return the frames whose result of an object comes from the prompts as they are."""
@@ -94,12 +97,12 @@ class Results:
             if result.basis.get(item.id) == item.basis(index, span, start)
         }
 
-    def shown(self, scene: VideoScene, index: int, span: range) -> dict[int, PairCodes]:
+    def shown(self, scene: VideoScene, index: int, span: range) -> dict[int, PackedPair]:
         """Return the masks that a frame shows: the answer to its prompts over a stale result."""
         tracked, shown, start = self.tracked(index), {}, scene.start(span)
         for item in scene.objects:
             said = item.frames.get(index)
-            answer = said.answer.codes if said and said.answer else None
+            answer = said.answer.pair if said and said.answer else None
             if item.id in tracked and (answer is None or self._holds(item, index, span, start)):
                 shown[item.id] = tracked[item.id]
             elif answer is not None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from refiner.files.results import decode_rle, encode_rle, iou
-from refiner.types import InputError, Mask, MaskPair, Prompts
+from refiner.types import InputError, Prompts
 from refiner.video_types import FramePrompts
-from webapp.image.state import Rle
 from webapp.shared.editing import Objects, PromptState, SceneItem
+from webapp.shared.packed import PackedPair
 
 Basis = tuple[int | Prompts, ...]
 """What an object's masks of one frame came from: where tracking started, and the prompts, which are
@@ -17,44 +16,15 @@ the same record or not."""
 
 
 @dataclass(frozen=True, eq=False)
-class PairCodes:
-    """Both models' masks (COCO run lengths) of one object on one frame."""
-
-    base: Rle
-    refined: Rle
-    base_quality: float
-    refined_quality: float
-    iou: float
-
-    @classmethod
-    def of(cls, pair: MaskPair) -> PairCodes:
-        """Return the run lengths of a pair of masks."""
-        return cls(
-            encode_rle(pair.base.mask),
-            encode_rle(pair.refined.mask),
-            float(pair.base.quality),
-            float(pair.refined.quality),
-            iou(pair.base.mask, pair.refined.mask),
-        )
-
-    def masks(self) -> MaskPair:
-        """Return the masks."""
-        return MaskPair(
-            Mask(decode_rle(self.base), self.base_quality),
-            Mask(decode_rle(self.refined), self.refined_quality),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
+class FrameAnswer:
     """The answer to the prompts of one object on one frame."""
 
     id: int
-    codes: PairCodes
+    pair: PackedPair
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class PromptRecord:
     """The prompts of one object on one frame, never empty.
 
     Attributes:
@@ -64,15 +34,15 @@ class Said:
     """
 
     prompts: Prompts
-    before: PairCodes | None = None
-    answer: Answer | None = None
+    before: PackedPair | None = None
+    answer: FrameAnswer | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class VideoObject(SceneItem):
     """One object and what was said of it, by frame."""
 
-    frames: Mapping[int, Said] = field(default_factory=dict)
+    frames: Mapping[int, PromptRecord] = field(default_factory=dict)
 
     def basis(self, frame: int, span: range, start: int) -> Basis:
         """Return what the masks of a frame depend on: what was said up to there.
@@ -132,7 +102,7 @@ class VideoState(PromptState[VideoScene]):
     clip_hw: tuple[int, int]
     length: int
     frame: int = 0
-    tracked: Mapping[int, PairCodes] = field(default_factory=dict)
+    tracked: Mapping[int, PackedPair] = field(default_factory=dict)
     answers_made: int = 0
 
     @property
@@ -140,7 +110,7 @@ class VideoState(PromptState[VideoScene]):
         """Height and width of the clip."""
         return self.clip_hw
 
-    def at(self, frame: int, tracked: Mapping[int, PairCodes]) -> VideoState:
+    def at(self, frame: int, tracked: Mapping[int, PackedPair]) -> VideoState:
         """Return the state for edits of another frame.
 
         Raises:
@@ -162,7 +132,7 @@ class VideoState(PromptState[VideoScene]):
         said = frames.pop(self.frame, None)
         if not prompts.empty:
             before = said.before if said else self.tracked.get(object_id)
-            frames[self.frame] = Said(prompts, before)
+            frames[self.frame] = PromptRecord(prompts, before)
         return self.changed(self.scene.with_object(replace(item, frames=frames)))
 
     def missing(self) -> list[int]:
@@ -184,12 +154,12 @@ class VideoState(PromptState[VideoScene]):
             if frame in item.frames and item.frames[frame].answer is None
         ]
 
-    def answered(self, frame: int, answers: Mapping[int, PairCodes]) -> VideoState:
+    def answered(self, frame: int, answers: Mapping[int, PackedPair]) -> VideoState:
         """Attach answers of a frame to objects by id; no step of the history."""
         scene, made = self.scene, self.answers_made
-        for object_id, codes in answers.items():
+        for object_id, pair in answers.items():
             item, made = scene.find(object_id), made + 1
-            said = replace(item.frames[frame], answer=Answer(made, codes))
+            said = replace(item.frames[frame], answer=FrameAnswer(made, pair))
             scene = scene.with_object(replace(item, frames={**item.frames, frame: said}))
         return replace(self, scene=scene, answers_made=made)
 
@@ -208,7 +178,7 @@ def changed_frame(one: VideoScene, other: VideoScene) -> int | None:
     return min(frames, default=None)
 
 
-def _frame_prompts(object_id: int, frame: int, said: Said) -> FramePrompts:
+def _frame_prompts(object_id: int, frame: int, said: PromptRecord) -> FramePrompts:
     # A box says where the object is anew; clicks alone correct what was there.
     before = said.before if said.prompts.box is None else None
     return FramePrompts(frame, object_id, said.prompts, before.masks() if before else None)

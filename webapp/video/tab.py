@@ -7,14 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from refiner.types import InputError
 from webapp.browser import downloads, video_canvas
-from webapp.image.reply import file_value
 from webapp.shared import text
-from webapp.shared.events import EVENT, explain
+from webapp.shared.events import EVENT, explain, file_value, stored_file
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import thumbnail
@@ -129,9 +126,7 @@ def _strip(examples: Sequence[ClipSource]) -> list[dict[str, Any]]:
         {
             "name": source.name,
             "label": source.label,
-            "thumbnail": file_value(
-                save_bytes_to_cache(thumbnail(source.picture), "thumbnail.jpg", get_upload_folder())
-            ),
+            "thumbnail": file_value(stored_file("thumbnail.jpg", thumbnail(source.picture))),
         }
         for source in examples
     ]

@@ -8,9 +8,10 @@ from typing import cast
 
 from refiner.types import BoolArray, ImageArray, MaskPair
 from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
+from webapp.shared.packed import PackedPair
 from webapp.video.open_clips import ClipJob
-from webapp.video.results import Score, ScoreMask, Tracked, plan
-from webapp.video.state import Basis, PairCodes, VideoScene
+from webapp.video.results import Score, ScoreMask, TrackedPair, plan
+from webapp.video.state import Basis, VideoScene
 from webapp.video.work import Work
 
 
@@ -83,9 +84,9 @@ def _store(
         job.results.put(found.index, objects, basis)
 
 
-def _tracked(pair: MaskPair, truth: BoolArray | None, score: ScoreMask | None) -> Tracked:
-    codes = PairCodes.of(pair)
+def _tracked(pair: MaskPair, truth: BoolArray | None, score: ScoreMask | None) -> TrackedPair:
+    packed = PackedPair.of(pair)
     if truth is None or score is None:
-        return Tracked(codes)
+        return TrackedPair(packed)
     base, refined = score(pair.base.mask, truth), score(pair.refined.mask, truth)
-    return Tracked(codes, Score(*base), Score(*refined))
+    return TrackedPair(packed, Score(*base), Score(*refined))

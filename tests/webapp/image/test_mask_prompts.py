@@ -35,7 +35,7 @@ def test_an_uploaded_mask_is_a_prompt_and_is_answered(studio: Studio, opened: Im
     item = state.scene.find(1)
     assert np.array_equal(item.prompts.mask, ONE)
     assert item.answer is not None
-    assert np.array_equal(decode_rle(item.answer.base), ONE)
+    assert np.array_equal(decode_rle(item.answer.pair.base), ONE)
 
 
 def test_clicks_correct_the_mask(studio: Studio, opened: ImageState) -> None:

@@ -56,7 +56,7 @@ def test_a_session_opened_again_has_the_same_prompts_and_masks(
         assert new.prompts.clicks == old.prompts.clicks
         assert old.answer is not None
         assert new.answer is not None
-        assert new.answer.refined == old.answer.refined
+        assert new.answer.pair.refined == old.answer.pair.refined
     assert np.array_equal(
         outcome.state.scene.objects[1].prompts.mask, worked.scene.find(2).prompts.mask
     )

@@ -101,7 +101,7 @@ def test_clicks_before_and_after_a_brushed_truth_have_the_scores_of_their_masks(
     state = send(studio, state, click(130, 150)).state
     answer = state.scene.find(1).answer
     assert answer is not None
-    masks = decode_rle(answer.base), decode_rle(answer.refined)
+    masks = decode_rle(answer.pair.base), decode_rle(answer.pair.refined)
     measured = [measure(mask, DOT) for mask in masks for measure in (iou, boundary_iou)]
     assert rows(state)[1] == [2, *measured]
     value = curve_value(state)

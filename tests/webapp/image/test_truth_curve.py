@@ -52,7 +52,7 @@ def test_every_click_adds_a_point_with_the_scores_of_its_masks(
         state = actions.edit(studio, state, edits(click(x, 150))).state
         answer = state.scene.find(1).answer
         assert answer is not None
-        masks = decode_rle(answer.base), decode_rle(answer.refined)
+        masks = decode_rle(answer.pair.base), decode_rle(answer.pair.refined)
         row = [measure(mask, TRUTH) for mask in masks for measure in (iou, boundary_iou)]
         expected.append([number, *row])
     value = curve_value(state)

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+from pathlib import Path
 
 import pytest
 
-from refiner.types import InputError
+from refiner.types import ImageArray, InputError
 from webapp.shared import text
-from webapp.shared.events import Outcome, explain, guarded
+from webapp.shared.events import Outcome, explain, guarded, stored_file
+from webapp.shared.pictures import jpeg
 
 
 def test_what_a_visitor_can_mend_is_said_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -25,3 +28,15 @@ def test_anything_else_is_logged_with_its_traceback(caplog: pytest.LogCaptureFix
     assert (outcome.state, outcome.message) == (3, text.FAILED)
     assert "in fail" in caplog.text
     assert explain(KeyError("inside"), "It broke.") == "It broke."
+
+
+def test_a_picture_that_may_be_being_sent_is_not_written_again(
+    grey: ImageArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    first = Path(stored_file("picture.jpg", jpeg(grey)))
+    os.utime(first, (0, 0))
+    second = Path(stored_file("picture.jpg", jpeg(grey)))
+    assert first.stat().st_mtime == 0
+    assert second.read_bytes() == first.read_bytes()
+    assert first.is_relative_to(tmp_path) and second.is_relative_to(tmp_path)

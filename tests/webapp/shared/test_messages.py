@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from refiner.types import InputError
 from webapp.image import actions as image_actions
 from webapp.image.actions import Studio
-from webapp.image.downloads import export
+from webapp.image.downloads import picture_file
 from webapp.image.state import ImageState
 from webapp.shared.events import Outcome, guarded
 from webapp.shared.messages import MAX_HAVE, read_message
@@ -136,7 +136,7 @@ def test_forged_downloads_are_refused(
     studio: Studio, clicked: ImageState, wanted: dict[str, Any]
 ) -> None:
     with pytest.raises(InputError):
-        export(clicked, studio.segmenter.info, wanted)
+        picture_file(clicked, studio.segmenter.info, wanted)
 
 
 json_values = st.recursive(
