@@ -126,7 +126,6 @@ def _runner(
             if job is not None:
                 jobs.end(job)
 
-    start.__annotations__ = {"request": gr.Request}
     return start
 
 
@@ -186,7 +185,6 @@ def _canceller(jobs: Jobs) -> Callable[[gr.Request], None]:
     def cancel(request: gr.Request) -> None:
         jobs.cancel(str(request.session_hash))
 
-    cancel.__annotations__ = {"request": gr.Request}
     return cancel
 
 

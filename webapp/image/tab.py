@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,15 @@ from webapp.image.sessions import open_session, session_file
 from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.backbones import Models
-from webapp.shared.events import EVENT, Outcome, file_value, guarded, stored_file
+from webapp.shared.events import EVENT, Outcome, file_value, guarded, responder, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import ReadImage, jpeg, thumbnail
 
-NOTHING: dict[str, Any] = {}
+_NOTHING: dict[str, Any] = {}
 
-Handler = Callable[[Studio, ImageState, Message], Outcome[ImageState]]
-Reply = tuple[ImageState, dict[str, Any]]
+_Handler = Callable[[Studio, ImageState, Message], Outcome[ImageState]]
 
 
 def build_image_tab(
@@ -58,20 +58,24 @@ def build_image_tab(
             raise InputError("There is no such example; choose another one.")
         return actions.open_example(studio, state, *shown[name])
 
-    def on_load(state: ImageState) -> Reply:
+    def on_load(state: ImageState) -> tuple[ImageState, dict[str, Any]]:
         if not examples:
             return state, canvas_value(state, 0)
         first = shown[examples[0].name]
         outcome = guarded(state, lambda: actions.open_example(studio, state, *first))
         return outcome.state, canvas_value(outcome.state, 0, message=outcome.message)
 
-    canvas.edit_prompts(_respond(studio, actions.edit), state, [state, canvas], **EVENT)
-    canvas.open_file(_respond(studio, actions.open_upload), state, [state, canvas], **EVENT)
-    canvas.open_example(_respond(studio, open_example), state, [state, canvas], **EVENT)
-    canvas.open_truth(_respond(studio, actions.open_truth), state, [state, canvas], **EVENT)
-    canvas.drop_truth(_respond(studio, actions.drop_truth), state, [state, canvas], **EVENT)
-    canvas.give_mask(_respond(studio, give_mask), state, [state, canvas], **EVENT)
-    canvas.open_session(_respond(studio, open_session), state, [state, canvas], **EVENT)
+    events: list[tuple[Any, _Handler]] = [
+        (canvas.edit_prompts, actions.edit),
+        (canvas.open_file, actions.open_upload),
+        (canvas.open_example, open_example),
+        (canvas.open_truth, actions.open_truth),
+        (canvas.drop_truth, actions.drop_truth),
+        (canvas.give_mask, give_mask),
+        (canvas.open_session, open_session),
+    ]
+    for event, act in events:
+        event(responder(partial(act, studio), canvas_value), state, [state, canvas], **EVENT)
     canvas.show_soft(_softener(studio), state, canvas, **EVENT)
     canvas.export_file(_exporter(studio), state, [canvas, files], **EVENT)
     connect_heading(heading, studio, state, canvas)
@@ -79,25 +83,13 @@ def build_image_tab(
     return state
 
 
-def _respond(studio: Studio, handler: Handler) -> Callable[..., Reply]:
-    def respond(state: ImageState, event: gr.EventData) -> Reply:
-        message = read_message(event._data)
-        outcome = guarded(state, lambda: handler(studio, state, message))
-        value = canvas_value(outcome.state, message.seq, message.have, outcome.message)
-        return outcome.state, value
-
-    respond.__annotations__ = {"event": gr.EventData}
-    return respond
-
-
 def _softener(studio: Studio) -> Callable[..., dict[str, Any]]:
     def send(state: ImageState, event: gr.EventData) -> dict[str, Any]:
         message = read_message(event._data)
-        outcome = guarded(NOTHING, lambda: Outcome(_soft(studio, state, message)))
+        outcome = guarded(_NOTHING, lambda: Outcome(_soft(studio, state, message)))
         value = canvas_value(state, message.seq, message.have, outcome.message)
         return {**value, "soft": outcome.state}
 
-    send.__annotations__ = {"event": gr.EventData}
     return send
 
 
@@ -115,11 +107,10 @@ def _soft(studio: Studio, state: ImageState, message: Message) -> dict[str, Any]
 def _exporter(studio: Studio) -> Callable[..., tuple[dict[str, Any], Any]]:
     def send(state: ImageState, event: gr.EventData) -> tuple[dict[str, Any], Any]:
         message = read_message(event._data)
-        outcome = guarded(NOTHING, lambda: Outcome(_download(studio, state, message)))
+        outcome = guarded(_NOTHING, lambda: Outcome(_download(studio, state, message)))
         value = canvas_value(state, message.seq, message.have, outcome.message)
         return value, outcome.state or gr.skip()
 
-    send.__annotations__ = {"event": gr.EventData}
     return send
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from refiner.types import InputError
 from webapp.shared import text
+from webapp.shared.messages import Message, read_message
 
 EVENT: dict[str, Any] = {
     "trigger_mode": "multiple",
@@ -25,15 +27,19 @@ EVENT: dict[str, Any] = {
 }
 """Options of every event that may use the model: none is dropped, one runs at a time."""
 
-ResultT = TypeVar("ResultT")
+StateT = TypeVar("StateT")
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome(Generic[ResultT]):
+class Outcome(Generic[StateT]):
     """What an action gave, a state most often, and what to tell the visitor of it, if anything."""
 
-    state: ResultT
+    state: StateT
     message: str = ""
+
+
+Act = Callable[[StateT, Message], Outcome[StateT]]
+ReplyValue = Callable[[StateT, int, Set[int], str], dict[str, Any]]
 
 
 def explain(error: Exception, failure: str = text.FAILED) -> str:
@@ -53,12 +59,31 @@ def explain(error: Exception, failure: str = text.FAILED) -> str:
     return failure
 
 
-def guarded(state: ResultT, action: Callable[[], Outcome[ResultT]]) -> Outcome[ResultT]:
+def guarded(state: StateT, action: Callable[[], Outcome[StateT]]) -> Outcome[StateT]:
     """Return the outcome of `action`; if it fails, `state` and the reason in words."""
     try:
         return action()
     except Exception as error:
         return Outcome(state, explain(error))
+
+
+def responder(act: Act[StateT], reply: ReplyValue[StateT]) -> Callable[..., Any]:
+    """Return what gradio calls on an event of a component whose state is one value of the page.
+
+    It returns the new state and the component's value.
+
+    Args:
+        act: does what the message asks.
+        reply: says what the browser is told: of the state, the number of the message, the answers
+            that the browser has, and the words for what went wrong.
+    """
+
+    def respond(state: Any, event: gr.EventData) -> tuple[StateT, dict[str, Any]]:
+        message = read_message(event._data)
+        outcome = guarded(state, lambda: act(state, message))
+        return outcome.state, reply(outcome.state, message.seq, message.have, outcome.message)
+
+    return respond
 
 
 def stored_file(name: str, content: bytes) -> str:

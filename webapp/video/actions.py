@@ -19,7 +19,7 @@ from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, export
 from webapp.video.open_clips import ClipJob
 from webapp.video.opening import most_frames, new_job, refuse_large
-from webapp.video.reply import clip_value, progress_value, range_value
+from webapp.video.reply import progress_value, range_value
 from webapp.video.state import (
     VideoState,
     changed_frame,
@@ -238,9 +238,3 @@ def finished_file(job: ClipJob) -> Path:
     if work is None or work.status != "done" or work.file is None:
         raise InputError("There is no finished file; export again.")
     return work.file
-
-
-def reply_value(studio: VideoStudio, reply: Reply, message: Message) -> dict[str, Any]:
-    """Return what the canvas is told of a reply."""
-    seconds = studio.pace.seconds
-    return clip_value(reply.job, message.seq, message.have, reply.message, reply.frame, seconds)

@@ -25,8 +25,8 @@ PROMPT: dict[str, Any] = {**EVENT, "concurrency_id": "video-prompt"}
 OPEN: dict[str, Any] = {**EVENT, "concurrency_id": "video-open", "concurrency_limit": 2}
 """Opening takes long and must hold nobody's prompts up."""
 
-Handler = Callable[[VideoStudio, Message, str], Reply]
-Function = Callable[[VideoStudio, ClipJob, Values], dict[str, Any]]
+_Handler = Callable[[VideoStudio, Message, str], Reply]
+_Function = Callable[[VideoStudio, ClipJob, Values], dict[str, Any]]
 
 
 def build_video_tab(page: gr.Blocks, studio: VideoStudio) -> None:
@@ -43,7 +43,7 @@ def build_video_tab(page: gr.Blocks, studio: VideoStudio) -> None:
         return handlers.edit(studio, studio.store.get(message.picture, owner), message)
 
     start = {**clip_value(None, 0), "examples": _strip(studio.examples)}
-    functions = [_function(studio, name, does) for name, does in FUNCTIONS.items()]
+    functions = [_function(studio, name, does) for name, does in _FUNCTIONS.items()]
     canvas = video_canvas(start, studio.limits, functions, elem_id="video-canvas")
     files = downloads(elem_id="video-downloads", visible="hidden")
     canvas.edit_prompts(_respond(studio, edit), None, canvas, **PROMPT)
@@ -53,7 +53,7 @@ def build_video_tab(page: gr.Blocks, studio: VideoStudio) -> None:
     page.unload(_forget(studio))
 
 
-FUNCTIONS: Mapping[str, Function] = {
+_FUNCTIONS: Mapping[str, _Function] = {
     "pictures": handlers.pictures,
     "follow": handlers.follow,
     "set_span": handlers.set_span,
@@ -63,16 +63,22 @@ FUNCTIONS: Mapping[str, Function] = {
 }
 
 
-def _respond(studio: VideoStudio, handler: Handler) -> Callable[..., dict[str, Any]]:
+def _respond(studio: VideoStudio, handler: _Handler) -> Callable[..., dict[str, Any]]:
     def respond(event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         message, owner = read_message(event._data), str(request.session_hash)
         try:
             reply = handler(studio, message, owner)
         except Exception as error:
             reply = Reply(_open_clip(studio, message, owner), explain(error, text.VIDEO_FAILED))
-        return handlers.reply_value(studio, reply, message)
+        return clip_value(
+            reply.job,
+            message.seq,
+            message.have,
+            reply.message,
+            reply.frame,
+            studio.pace.seconds,
+        )
 
-    respond.__annotations__ = {"event": gr.EventData, "request": gr.Request}
     return respond
 
 
@@ -84,7 +90,7 @@ def _open_clip(studio: VideoStudio, message: Message, owner: str) -> ClipJob | N
         return None
 
 
-def _function(studio: VideoStudio, name: str, does: Function) -> Callable[[Any], dict[str, Any]]:
+def _function(studio: VideoStudio, name: str, does: _Function) -> Callable[[Any], dict[str, Any]]:
     def function(data: Any) -> dict[str, Any]:
         try:
             values = data if isinstance(data, dict) else {}
@@ -106,7 +112,6 @@ def _sender(studio: VideoStudio) -> Callable[..., Any]:
             return gr.skip()
         return {"seq": message.seq, "name": file.name, "file": file_value(str(file))}
 
-    send.__annotations__ = {"event": gr.EventData, "request": gr.Request}
     return send
 
 
@@ -117,7 +122,6 @@ def _forget(studio: VideoStudio) -> Callable[..., None]:
         else:
             logging.getLogger(__name__).warning("A page without a session was closed.")
 
-    forget.__annotations__ = {"request": gr.Request, "return": None}
     return forget
 
 

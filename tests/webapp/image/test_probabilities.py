@@ -50,7 +50,10 @@ def test_an_answer_s_probabilities_are_those_of_both_its_masks(
     pair = soft_pair(studio, clicked, asked(1, answer.id))
     assert pair is not None
     assert pair.answer == answer.id
-    for png, rle, inside in ((pair.base, answer.pair.base, 186), (pair.refined, answer.pair.refined, 243)):
+    for png, rle, inside in (
+        (pair.base, answer.pair.base, 186),
+        (pair.refined, answer.pair.refined, 243),
+    ):
         assert np.array_equal(grey(png) > 127, decode_rle(rle))
         assert set(np.unique(grey(png))) == {255 - inside, inside}
 
