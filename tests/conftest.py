@@ -11,6 +11,7 @@ from refiner.types import Click, ImageArray, Prompts
 from tests.fakes import FakeSegmenter
 from webapp.image.actions import Studio
 from webapp.image.state import ImageState, Picture
+from webapp.shared.backbones import Models
 from webapp.shared.examples import ExampleSource
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import jpeg
@@ -39,7 +40,7 @@ def studio(tmp_path: Path) -> Studio:
         file.write_bytes(jpeg(image))
         return str(file)
 
-    return Studio(FakeSegmenter(), read_image, publish, tmp_path, Limits())
+    return Studio(Models(FakeSegmenter()), read_image, publish, tmp_path, Limits())
 
 
 @pytest.fixture

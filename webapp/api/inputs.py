@@ -17,6 +17,9 @@ from webapp.shared.events import explain
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage, read_within, uploaded_file, worked_size
 
+TELL_SECONDS = 0.3
+"""How often endpoints tell how far they are."""
+
 
 @contextmanager
 def client_errors() -> Iterator[None]:

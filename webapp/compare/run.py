@@ -20,10 +20,10 @@ from webapp.compare.scores import (
     MODELS,
     POLICIES,
     Comparison,
-    Measured,
     Plan,
     Sample,
-    Scores,
+    SampleScores,
+    ScoreArray,
     summarise,
 )
 from webapp.shared.examples import Example
@@ -122,7 +122,7 @@ def compare(
             return
         yield Progress("checking", number / total, 0, total, sample.name)
         sample.read()
-    measured: list[Measured] = []
+    measured: list[SampleScores] = []
     outcome: Comparison | None = None
     for sample in samples:
         done = len(measured) / total
@@ -144,7 +144,9 @@ def compare(
     yield Progress("done", 1, total, total, comparison=outcome)
 
 
-def measure(segmenter: Segmenter, plan: Plan, sample: Sample) -> Generator[float, None, Measured]:
+def measure(
+    segmenter: Segmenter, plan: Plan, sample: Sample
+) -> Generator[float, None, SampleScores]:
     """Measure one picture in small steps.
 
     Yields:
@@ -156,15 +158,15 @@ def measure(segmenter: Segmenter, plan: Plan, sample: Sample) -> Generator[float
     image, truths = sample.read()
     way = _by_clicks if plan.policy == CLICKS else _by_draws
     scores = yield from way(segmenter, plan, sample.name, image, truths)
-    return Measured(sample.name, scores)
+    return SampleScores(sample.name, scores)
 
 
 def _by_draws(
     segmenter: Segmenter, plan: Plan, name: str, image: ImageArray, truths: Sequence[BoolArray]
-) -> Generator[float, None, dict[str, Scores]]:
+) -> Generator[float, None, dict[str, ScoreArray]]:
     rims = [boundary(truth) for truth in truths]
     shape = (plan.seeds, plan.prompts, len(truths), 2)
-    scores: dict[str, Scores] = {model: np.zeros(shape) for model in MODELS}
+    scores: dict[str, ScoreArray] = {model: np.zeros(shape) for model in MODELS}
     places = list(np.ndindex(shape[:3]))
     places.sort(key=lambda place: place[1])  # alike prompts together: one batch of the model
     for start in range(0, len(places), OBJECTS_PER_STEP):
@@ -188,12 +190,12 @@ def _by_draws(
 
 def _by_clicks(
     segmenter: Segmenter, plan: Plan, name: str, image: ImageArray, truths: Sequence[BoolArray]
-) -> Generator[float, None, dict[str, Scores]]:
+) -> Generator[float, None, dict[str, ScoreArray]]:
     """Click each model where it errs itself; a score stays when there is nothing left to click."""
     owners = [(model, number) for model in MODELS for number in range(len(truths))]
     rims = [boundary(truth) for truth in truths]
     shape = (1, plan.prompts, len(truths), 2)
-    scores: dict[str, Scores] = {model: np.zeros(shape) for model in MODELS}
+    scores: dict[str, ScoreArray] = {model: np.zeros(shape) for model in MODELS}
 
     def answer(asked: Sequence[tuple[int, Prompts]]) -> list[BoolArray]:
         masks = []

@@ -29,9 +29,9 @@ from webapp.shared.pictures import jpeg
 
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FILES = ("csv", "svg", "png")
-KINDS = [".zip", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"]
+_FILE_TYPES = [".zip", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"]
 REDRAW_SECONDS = 2.0
-TELL_SECONDS = 0.2
+_TELL_SECONDS = 0.2
 
 Update = tuple[Any, ...]
 
@@ -81,7 +81,7 @@ def _count_part(
                 visible=bool(names),
             )
             files = gr.File(
-                file_count="multiple", file_types=KINDS, label=TEXT["files"], height=140
+                file_count="multiple", file_types=_FILE_TYPES, label=TEXT["files"], height=140
             )
         with gr.Column():
             labels = [(TEXT[policy], policy) for policy in POLICIES]
@@ -145,7 +145,7 @@ def _told(steps: Iterator[Progress]) -> Iterator[Update]:
         if last:
             files = _files(progress.comparison) if progress.comparison else {}
             yield _update(status(progress), html, run=True, files=files)
-        elif html or progress.stage != stage or now - told > TELL_SECONDS:
+        elif html or progress.stage != stage or now - told > _TELL_SECONDS:
             told, stage = now, progress.stage
             yield _update(status(progress), html)
 

@@ -43,8 +43,7 @@ def build_image_tab(
     heading: Heading,
 ) -> gr.State:
     """Add the tab's components to the page being built, connect them and return their state."""
-    uploads = Path(get_upload_folder())
-    studio = Studio(models.first, read_image, _publish, uploads, limits, models)
+    studio = Studio(models, read_image, _publish, Path(get_upload_folder()), limits)
     shown = {example.name: (example, _publish(example.pixels)) for example in examples}
     titles = text.titles(models.first.info)
     start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(shown)}
@@ -56,18 +55,18 @@ def build_image_tab(
         name = read_text(message.values, "name")
         if name not in shown:
             raise InputError("There is no such example; choose another one.")
-        return actions.open_example(studio, state, *shown[name])
+        return actions.open_example_picture(studio, state, *shown[name])
 
     def on_load(state: ImageState) -> tuple[ImageState, dict[str, Any]]:
         if not examples:
             return state, canvas_value(state, 0)
         first = shown[examples[0].name]
-        outcome = guarded(state, lambda: actions.open_example(studio, state, *first))
+        outcome = guarded(state, lambda: actions.open_example_picture(studio, state, *first))
         return outcome.state, canvas_value(outcome.state, 0, message=outcome.message)
 
     events: list[tuple[Any, _Handler]] = [
-        (canvas.edit_prompts, actions.edit),
-        (canvas.open_file, actions.open_upload),
+        (canvas.edit_prompts, actions.edit_picture),
+        (canvas.open_file, actions.upload_picture),
         (canvas.open_example, open_example),
         (canvas.open_truth, actions.open_truth),
         (canvas.drop_truth, actions.drop_truth),

@@ -81,7 +81,7 @@ def read_stroke(state: ImageState, values: Values) -> Stroke:
     return Stroke(way, float(radius), values["erase"])
 
 
-def covered(size_hw: tuple[int, int], points: Numbers, radius: float) -> BoolArray:
+def stroke_area(size_hw: tuple[int, int], points: Numbers, radius: float) -> BoolArray:
     """Return the pixels whose centres lie within `radius` of a line through `points`.
 
     OpenCV's lines have whole widths, ends at whole pixels, and paint half a pixel beyond their
@@ -141,7 +141,7 @@ def _between(slope: Numbers, offset: Numbers, low: Numbers | float, high: Number
 def _brush(state: ImageState, values: Values, limits: Limits) -> ImageState:
     """Paint into the ground truth, or erase from it; one without any pixel left is none."""
     stroke, truth = read_stroke(state, values), state.truth
-    area = covered(state.size_hw, stroke.points, stroke.radius)
+    area = stroke_area(state.size_hw, stroke.points, stroke.radius)
     if truth is None:
         return state if stroke.erase else state.with_truth(area, text.BRUSHED_TRUTH)
     mask = truth.mask & ~area if stroke.erase else truth.mask | area

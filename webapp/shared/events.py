@@ -27,19 +27,19 @@ EVENT: dict[str, Any] = {
 }
 """Options of every event that may use the model: none is dropped, one runs at a time."""
 
-StateT = TypeVar("StateT")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome(Generic[StateT]):
+class Outcome(Generic[ResultT]):
     """What an action gave, a state most often, and what to tell the visitor of it, if anything."""
 
-    state: StateT
+    state: ResultT
     message: str = ""
 
 
-Act = Callable[[StateT, Message], Outcome[StateT]]
-ReplyValue = Callable[[StateT, int, Set[int], str], dict[str, Any]]
+Act = Callable[[ResultT, Message], Outcome[ResultT]]
+ReplyValue = Callable[[ResultT, int, Set[int], str], dict[str, Any]]
 
 
 def explain(error: Exception, failure: str = text.FAILED) -> str:
@@ -59,7 +59,7 @@ def explain(error: Exception, failure: str = text.FAILED) -> str:
     return failure
 
 
-def guarded(state: StateT, action: Callable[[], Outcome[StateT]]) -> Outcome[StateT]:
+def guarded(state: ResultT, action: Callable[[], Outcome[ResultT]]) -> Outcome[ResultT]:
     """Return the outcome of `action`; if it fails, `state` and the reason in words."""
     try:
         return action()
@@ -67,7 +67,7 @@ def guarded(state: StateT, action: Callable[[], Outcome[StateT]]) -> Outcome[Sta
         return Outcome(state, explain(error))
 
 
-def responder(act: Act[StateT], reply: ReplyValue[StateT]) -> Callable[..., Any]:
+def responder(act: Act[ResultT], reply: ReplyValue[ResultT]) -> Callable[..., Any]:
     """Return what gradio calls on an event of a component whose state is one value of the page.
 
     It returns the new state and the component's value.
@@ -78,7 +78,7 @@ def responder(act: Act[StateT], reply: ReplyValue[StateT]) -> Callable[..., Any]
             that the browser has, and the words for what went wrong.
     """
 
-    def respond(state: Any, event: gr.EventData) -> tuple[StateT, dict[str, Any]]:
+    def respond(state: Any, event: gr.EventData) -> tuple[ResultT, dict[str, Any]]:
         message = read_message(event._data)
         outcome = guarded(state, lambda: act(state, message))
         return outcome.state, reply(outcome.state, message.seq, message.have, outcome.message)

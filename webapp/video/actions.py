@@ -16,7 +16,7 @@ from webapp.shared.messages import Message, Values, apply, read_actions, read_co
 from webapp.shared.packed import PackedPair
 from webapp.shared.pictures import jpeg, uploaded_file
 from webapp.video.context import Reply, VideoStudio
-from webapp.video.exporting import EXPORTS, export
+from webapp.video.exporting import EXPORTS, write_export
 from webapp.video.open_clips import ClipJob
 from webapp.video.opening import most_frames, new_job, refuse_large
 from webapp.video.reply import progress_value, range_value
@@ -31,7 +31,7 @@ PICTURE_QUALITY = 88
 PICTURES_AT_ONCE = 16
 
 
-def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
+def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
     """Open the clip that the visitor uploaded; the file moves to the clip's own folder.
 
     Raises:
@@ -49,7 +49,7 @@ def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
     return _open(studio, owner, take, label=text.YOUR_CLIP)
 
 
-def open_example(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:
+def open_example_clip(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:
     """Open an example clip with its starting prompts, answered.
 
     Raises:
@@ -78,7 +78,7 @@ def _open(
     return Reply(job, frame=0)
 
 
-def edit(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
+def edit_clip(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
     """Apply the actions of one message in order, then answer what changed.
 
     An action that cannot be applied is left out and its reason told. Results of other prompts
@@ -110,14 +110,14 @@ def _aimed(job: ClipJob, state: VideoState, action: Values) -> VideoState:
         return state
     frame = read_count(action, "frame")
     with job.lock:
-        return state.at(frame, job.results.tracked(frame))
+        return state.at(frame, job.results.masks_of(frame))
 
 
 def _answer(studio: VideoStudio, job: ClipJob, state: VideoState) -> VideoState:
     for frame in state.missing():
         found = studio.tracker.prompt(job.read(frame), state.unanswered(frame))
         pairs = {key: PackedPair.of(pair) for key, pair in found.objects.items()}
-        state = state.answered(frame, pairs)
+        state = state.with_answers(frame, pairs)
     return state
 
 
@@ -149,7 +149,7 @@ def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, 
     state, span, results = job.snapshot()
     if not state.scene.prompts(span):
         raise InputError(text.NOTHING_PROMPTED)
-    if not results.needed(state.scene, span):
+    if not results.missing(state.scene, span):
         raise InputError(text.ALL_TRACKED)
     work = Work("track")
 
@@ -171,11 +171,11 @@ def start_export(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str,
     if name not in EXPORTS:
         raise InputError("There is no such download; reload the page and try again.")
     state, span, results = job.snapshot()
-    if not any(results.shown(state.scene, index, span) for index in span):
+    if not any(results.visible(state.scene, index, span) for index in span):
         raise InputError(text.NO_MASKS)
     work = Work("export")
     info, write = studio.tracker.info, studio.export_clip
-    _begin(studio.exporters, job, work, lambda: export(job, work, name, write, info))
+    _begin(studio.exporters, job, work, lambda: write_export(job, work, name, write, info))
     return {}
 
 

@@ -68,12 +68,12 @@ def new_job(
         span=range(min(info.frames, most)),
         label=label,
         licence=example.licence if example else "",
-        notes=(*info.notes, *announced(whole.info, info, most)),
+        notes=(*info.notes, *omissions(whole.info, info, most)),
         truth=example.truth if example else None,
     )
 
 
-def announced(whole: VideoInfo, worked: VideoInfo, most: int) -> list[str]:
+def omissions(whole: VideoInfo, worked: VideoInfo, most: int) -> list[str]:
     """Say what of a clip is left out, before any work."""
     said = []
     if worked.frames > most:

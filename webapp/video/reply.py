@@ -59,7 +59,7 @@ def range_value(job: ClipJob) -> dict[str, Any]:
     return {
         "span": [span.start, span.stop],
         "coverage": [[key, [*map(list, c.fresh)], [*map(list, c.stale)]] for key, c in covered],
-        "needed": len(results.needed(state.scene, span)) if state.scene.prompts(span) else 0,
+        "needed": len(results.missing(state.scene, span)) if state.scene.prompts(span) else 0,
     }
 
 

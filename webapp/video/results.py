@@ -81,7 +81,7 @@ class Results:
             newer.append((index, self.frames[index]))
         return newer[::-1][:most]
 
-    def tracked(self, index: int) -> dict[int, PackedPair]:
+    def masks_of(self, index: int) -> dict[int, PackedPair]:
         """Return the masks of a frame by object."""
         result = self.frames.get(index)
         return {key: item.pair for key, item in result.objects.items()} if result else {}
@@ -97,9 +97,9 @@ class Results:
             if result.basis.get(item.id) == item.basis(index, span, start)
         }
 
-    def shown(self, scene: VideoScene, index: int, span: range) -> dict[int, PackedPair]:
+    def visible(self, scene: VideoScene, index: int, span: range) -> dict[int, PackedPair]:
         """Return the masks that a frame shows: the answer to its prompts over a stale result."""
-        tracked, shown, start = self.tracked(index), {}, scene.start(span)
+        tracked, shown, start = self.masks_of(index), {}, scene.start(span)
         for item in scene.objects:
             said = item.frames.get(index)
             answer = said.answer.pair if said and said.answer else None
@@ -115,7 +115,7 @@ class Results:
         stale = {i for i, result in self.frames.items() if item.id in result.basis} - fresh
         return Coverage(spans(sorted(fresh)), spans(sorted(stale)))
 
-    def needed(self, scene: VideoScene, span: range) -> list[int]:
+    def missing(self, scene: VideoScene, span: range) -> list[int]:
         """Return the frames of `span` that are to be tracked: not yet, or not as prompted now."""
         said = [item for item in scene.objects if any(frame in span for frame in item.frames)]
         done = [self.fresh(scene, item, span) for item in said]

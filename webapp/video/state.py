@@ -125,7 +125,7 @@ class VideoState(PromptState[VideoScene]):
         said = self.scene.find(object_id).frames.get(self.frame)
         return said.prompts if said else Prompts()
 
-    def prompted(self, object_id: int, prompts: Prompts) -> VideoState:
+    def with_prompts(self, object_id: int, prompts: Prompts) -> VideoState:
         """Give an object other prompts on the frame; none at all take away what was said there."""
         item = self.scene.find(object_id)
         frames = dict(item.frames)
@@ -133,7 +133,7 @@ class VideoState(PromptState[VideoScene]):
         if not prompts.empty:
             before = said.before if said else self.tracked.get(object_id)
             frames[self.frame] = PromptRecord(prompts, before)
-        return self.changed(self.scene.with_object(replace(item, frames=frames)))
+        return self.with_scene(self.scene.with_object(replace(item, frames=frames)))
 
     def missing(self) -> list[int]:
         """Return the frames where something was said that has no answer yet."""
@@ -154,7 +154,7 @@ class VideoState(PromptState[VideoScene]):
             if frame in item.frames and item.frames[frame].answer is None
         ]
 
-    def answered(self, frame: int, answers: Mapping[int, PackedPair]) -> VideoState:
+    def with_answers(self, frame: int, answers: Mapping[int, PackedPair]) -> VideoState:
         """Attach answers of a frame to objects by id; no step of the history."""
         scene, made = self.scene, self.answers_made
         for object_id, pair in answers.items():

@@ -45,7 +45,7 @@ def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = 
     state, span, results = job.snapshot()
     scene, start = state.scene, state.scene.start(span)
     assert start is not None
-    parts = plan(results.needed(scene, span), start)
+    parts = plan(results.missing(scene, span), start)
     work.total = sum(_steps(part, start) for part in parts)
     with closing(job.reader()) as clip:
         for since, until in parts:
