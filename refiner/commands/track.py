@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,15 @@ from tqdm import tqdm
 from refiner.clips.clip import open_clip
 from refiner.clips.exports import EXPORTS, export_path, write_exports
 from refiner.clips.mask_exports import ClipExport
+from refiner.commands.values import (
+    add_model_options,
+    load_models,
+    parse_frame_box,
+    parse_frame_click,
+    parse_names,
+    say,
+    to_options,
+)
 from refiner.files.results import decode_rle, encode_rle
 from refiner.types import Box, Click, InputError, Mask, MaskPair, Prompts
 from refiner.video_types import FramePrompts, Frames, TrackedFrame, Tracker
@@ -39,7 +49,57 @@ class TrackOptions:
     progress: bool = True
 
 
-def run(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]:
+def add_track(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `TrackOptions` and the tracker's."""
+    parser.add_argument("video", type=Path)
+    parser.add_argument(
+        "--prompt",
+        action="append",
+        default=[],
+        type=parse_frame_click,
+        metavar="[OBJECT@]FRAME:X,Y[,-]",
+    )
+    parser.add_argument(
+        "--box",
+        action="append",
+        default=[],
+        type=parse_frame_box,
+        metavar="[OBJECT@]FRAME:X0,Y0,X1,Y1",
+    )
+    parser.add_argument(
+        "--export",
+        type=parse_names,
+        dest="exports",
+        metavar="NAMES",
+        help="of comparison, overlay-sam2, masks, rle, ...",
+    )
+    parser.add_argument("--fast", action="store_true", default=False, help="quarters of half size")
+    parser.add_argument(
+        "--first-prompt",
+        action="store_true",
+        default=False,
+        help="show the first frame's points on every frame, as the paper does",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_model_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> None:
+    # clicks before boxes: the order of the objects decides the last bits of a batch
+    flags.prompts = [Prompt(*prompt) for prompt in (*flags.prompt, *flags.box)]
+    paths = track_clip(lambda: _load(flags), to_options(TrackOptions, flags))
+    say("\n".join(f"Wrote {path}" for path in paths))
+
+
+def _load(flags: argparse.Namespace) -> Tracker:
+    from refiner.predict.tracker import load_tracker
+
+    segmenter: Any = load_models(flags)
+    return load_tracker(segmenter, fast=flags.fast, first_prompt=flags.first_prompt)
+
+
+def track_clip(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]:
     """Track as the options say; return the files written.
 
     Ctrl-C leaves finished files with the frames until there.

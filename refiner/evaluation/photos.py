@@ -51,8 +51,7 @@ def mask_of(pair: MaskPair, model: str) -> Mask:
     Raises:
         InputError: the model is unknown.
     """
-    if model not in MODELS:
-        raise InputError(f"Unknown model {model!r}; expected one of: {', '.join(MODELS)}.")
+    _check_model(model)
     return pair.base if model == BASE else pair.refined
 
 
@@ -66,9 +65,13 @@ def parse_models(text: str) -> tuple[str, ...]:
         return MODELS
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
-        if name not in MODELS:
-            raise InputError(f"Unknown model {name!r}; expected one of: {', '.join(MODELS)}.")
+        _check_model(name)
     return names
+
+
+def _check_model(name: str) -> None:
+    if name not in MODELS:
+        raise InputError(f"Unknown model {name!r}; expected one of: {', '.join(MODELS)}.")
 
 
 def evaluate_images(
@@ -127,7 +130,8 @@ def evaluate_images(
 
 def check_models(segmenters: Mapping[str, Loaded], models: Sequence[str]) -> None:
     """Raise InputError unless every name is known and every model has a segmenter."""
-    parse_models(",".join([*segmenters, *models]))
+    for name in (*segmenters, *models):
+        _check_model(name)
     missing = [model for model in models if model != BASE and model not in segmenters]
     if missing or not segmenters:
         raise InputError(
