@@ -11,7 +11,7 @@ import torch
 
 from refiner.commands import bench_video
 from refiner.commands.bench_image import measure_clicks
-from refiner.commands.evaluate import versions
+from refiner.commands.evaluate import measuring_versions
 from refiner.commands.values import ModelOptions, add_model_options, say, to_options
 from refiner.predict.segmenter import load_segmenter
 from refiner.types import InputError
@@ -48,6 +48,6 @@ def _run(flags: argparse.Namespace) -> None:
             "numbers": numbers,
             "command": options.command,
             "threads": torch.get_num_threads(),
-            "versions": versions(),
+            "versions": measuring_versions(),
         }
         options.json.write_text(json.dumps(document, indent=2) + "\n")

@@ -9,7 +9,6 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,8 @@ from refiner.evaluation.prompts import PromptSpec, parse_prompt_specs
 from refiner.evaluation.report.photos import text_table
 from refiner.evaluation.report.videos import text_video_table
 from refiner.evaluation.videos import evaluate_videos
+from refiner.files.atomic import replacing
+from refiner.files.results import versions
 from refiner.network.checkpoint import HQ, REFINER
 from refiner.predict.segmenter import WEIGHTS, ImageSegmenter, load_segmenter
 from refiner.predict.tracker import load_tracker
@@ -241,9 +242,11 @@ def evaluate_models(
         "videos": len(videos),
         "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
     }
-    document = {"rows": table, "config": config, "versions": versions()}
+    document = {"rows": table, "config": config, "versions": measuring_versions()}
     if options.json:
-        _write(options.json, json.dumps(document, indent=1, default=str, allow_nan=False) + "\n")
+        text = json.dumps(document, indent=1, default=str, allow_nan=False) + "\n"
+        with replacing(options.json) as part:
+            part.write_text(text, encoding="utf-8")
     return document
 
 
@@ -332,19 +335,9 @@ def _make_folder(file: Path) -> None:
         raise InputError(f"Cannot write {file}; name a file in a folder that can be written to.")
 
 
-def _write(file: Path, text: str) -> None:
-    """Write all of the file or nothing."""
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
-
-
-def versions() -> dict[str, str]:
+def measuring_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide the numbers."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package.removesuffix("-python")] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package.removesuffix("-python")] = "not installed"
-    return found
+    installed = versions(_PACKAGES)
+    return {"python": platform.python_version()} | {
+        name.removesuffix("-python"): installed.get(name, "not installed") for name in _PACKAGES
+    }

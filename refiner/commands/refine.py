@@ -20,8 +20,10 @@ from refiner.commands.values import (
     to_options,
 )
 from refiner.files.mask_files import NamedMask, read_masks
+from refiner.files.painting import mask_png
 from refiner.files.pictures import read_image
-from refiner.files.results import iou, mask_png, mask_values, versions
+from refiner.files.results import mask_values, versions
+from refiner.metrics import iou
 from refiner.predict.cascade import refine
 from refiner.types import Click, ImageArray, InputError, Segmenter
 

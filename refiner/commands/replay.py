@@ -13,11 +13,11 @@ import torch
 
 from refiner.commands.values import say
 from refiner.config import BACKBONES
+from refiner.files.painting import mask_png
 from refiner.files.pictures import read_bytes, read_image, scaled_down
-from refiner.files.results import mask_png, versions
+from refiner.files.results import versions
 from refiner.files.session import (
     MAX_SESSION_BYTES,
-    MODELS,
     Session,
     check_model,
     image_hash,
@@ -26,7 +26,7 @@ from refiner.files.session import (
 )
 from refiner.predict.loading import load_any
 from refiner.predict.segmenter import current_build
-from refiner.types import ImageArray, InputError, Segmenter
+from refiner.types import ImageArray, InputError, MaskPair, Segmenter
 
 MAX_THREADS = 256
 """More than this no session asks for in earnest."""
@@ -126,12 +126,14 @@ def replay_session(load: Load, file: Path, image: Path, out: Path) -> Replay:
         out.mkdir(parents=True, exist_ok=True)
         for number, item in enumerate(session.objects, start=1):
             pair = segmenter.segment(pixels, [item.prompts]).objects[0]
-            for name, model in MODELS.items():
-                mask = getattr(pair, model).mask
-                (out / f"object{number}_{name}.png").write_bytes(mask_png(mask))
-                if mask_hash(mask) != item.sha256[name]:
-                    differ.append((number, name))
-        outcome = Replay(session, segmenter, tuple(differ), len(MODELS) * len(session.objects))
+            for model in MaskPair.MODELS:
+                mask = pair.mask_of(model).mask
+                (out / f"object{number}_{model}.png").write_bytes(mask_png(mask))
+                if mask_hash(mask) != item.sha256[model]:
+                    differ.append((number, model))
+        outcome = Replay(
+            session, segmenter, tuple(differ), len(MaskPair.MODELS) * len(session.objects)
+        )
         (out / "replay.json").write_text(json.dumps(_record(outcome), indent=1, default=str) + "\n")
     except OSError as error:
         raise InputError(f"Cannot write to the folder {out}: {error.strerror}.") from error

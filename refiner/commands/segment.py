@@ -17,15 +17,16 @@ from refiner.commands.values import (
     say,
     to_options,
 )
+from refiner.files.painting import cutout_png, mask_png, object_color, overlay_png
 from refiner.files.pictures import read_image, read_mask
-from refiner.files.results import cutout_png, mask_png, object_color, overlay_png, result_document
-from refiner.files.session import MODELS, image_hash
-from refiner.types import Box, Click, Prompts, Segmenter
+from refiner.files.results import result_document
+from refiner.files.session import image_hash
+from refiner.types import Box, Click, MaskPair, Prompts, Segmenter
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentOptions:
-    """What `python -m refiner segment` does: `model` is one of `MODELS`, or `both`."""
+    """What `python -m refiner segment` does: `model` is one of `MaskPair.MODELS`, or `both`."""
 
     image: Path
     out: Path
@@ -45,7 +46,7 @@ def add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mask", type=Path, help="a coarse mask of the picture's size, as a prompt"
     )
-    parser.add_argument("--model", choices=("both", *MODELS))
+    parser.add_argument("--model", choices=("both", *MaskPair.MODELS))
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model_options(parser)
     parser.set_defaults(run=_run)
@@ -75,8 +76,8 @@ def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> N
     segmenter = load()
     result = segmenter.segment(image, [prompts])
     make_folder(options.out)
-    for model in MODELS if options.model == "both" else (options.model,):
-        pixels = getattr(result.objects[0], MODELS[model]).mask
+    for model in MaskPair.MODELS if options.model == "both" else (options.model,):
+        pixels = result.objects[0].mask_of(model).mask
         for name, content in (
             ("mask", mask_png(pixels)),
             ("cutout", cutout_png(image, pixels)),

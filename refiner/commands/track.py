@@ -22,9 +22,9 @@ from refiner.commands.values import (
     say,
     to_options,
 )
-from refiner.files.results import decode_rle, encode_rle
-from refiner.types import Box, Click, InputError, Mask, MaskPair, Prompts
-from refiner.video_types import FramePrompts, Frames, TrackedFrame, Tracker
+from refiner.files.run_lengths import PackedPair
+from refiner.types import Box, Click, InputError
+from refiner.video_types import FramePrompts, Frames, TrackedFrame, Tracker, gather_prompts
 
 DEFAULT_EXPORTS = ("comparison", "masks", "rle")
 
@@ -143,16 +143,7 @@ def collect(prompts: Sequence[Prompt]) -> list[FramePrompts]:
     """
     if not prompts:
         raise InputError("Say what to track with --prompt FRAME:X,Y or --box FRAME:X0,Y0,X1,Y1.")
-    places = dict.fromkeys((item.frame, item.object_id) for item in prompts)
-    found = []
-    for frame, number in places:
-        given = [item.given for item in prompts if (item.frame, item.object_id) == (frame, number)]
-        boxes = [item for item in given if isinstance(item, Box)]
-        if len(boxes) > 1:
-            raise InputError(f"Object {number} has {len(boxes)} boxes on frame {frame}; give one.")
-        clicks = tuple(item for item in given if isinstance(item, Click))
-        found.append(FramePrompts(frame, number, Prompts(clicks, boxes[0] if boxes else None)))
-    return found
+    return gather_prompts((item.frame, item.object_id, item.given) for item in prompts)
 
 
 def ascending(
@@ -165,20 +156,9 @@ def ascending(
     start = min(item.frame for item in prompts)
     before = tracker.track(frames, prompts, until=start) if start else ()
     kept = {
-        item.index: {key: _packed(pair) for key, pair in item.objects.items()} for item in before
+        item.index: {key: PackedPair.of(pair) for key, pair in item.objects.items()}
+        for item in before
     }
     for index in sorted(kept):
-        yield TrackedFrame(index, {key: _unpacked(pair) for key, pair in kept[index].items()})
+        yield TrackedFrame(index, {key: pair.masks() for key, pair in kept[index].items()})
     yield from tracker.track(frames, prompts, since=start)
-
-
-def _packed(pair: MaskPair) -> tuple[dict[str, Any], float, dict[str, Any], float]:
-    base, refined = pair.base, pair.refined
-    return encode_rle(base.mask), base.quality, encode_rle(refined.mask), refined.quality
-
-
-def _unpacked(packed: tuple[dict[str, Any], float, dict[str, Any], float]) -> MaskPair:
-    base, base_quality, refined, refined_quality = packed
-    return MaskPair(
-        Mask(decode_rle(base), base_quality), Mask(decode_rle(refined), refined_quality)
-    )

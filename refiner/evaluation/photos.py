@@ -32,7 +32,7 @@ from refiner.evaluation.prompts import (
     stable_seed,
 )
 from refiner.metrics import STRICT_RATIO, boundary_iou, failed, iou, noc
-from refiner.types import BoolArray, ImageArray, InputError, Mask, MaskPair, Prompts, Segmenter
+from refiner.types import BoolArray, ImageArray, InputError, MaskPair, Prompts, Segmenter
 from refiner.video_types import Tracker
 
 BASE = "sam2"
@@ -43,16 +43,6 @@ OBJECTS_PER_CALL = 32
 
 Record = dict[str, Any]
 Loaded = Segmenter | Tracker
-
-
-def mask_of(pair: MaskPair, model: str) -> Mask:
-    """Return the mask of `model`, one of `MODELS`, from the pair of a segmenter that has it.
-
-    Raises:
-        InputError: the model is unknown.
-    """
-    _check_model(model)
-    return pair.base if model == BASE else pair.refined
 
 
 def parse_models(text: str) -> tuple[str, ...]:
@@ -169,7 +159,7 @@ def _measure(
                 for name in dict.fromkeys(giver(segmenters, model) for model in models)
             }
             masks = {
-                model: [mask_of(pair, model).mask for pair in pairs[giver(segmenters, model)]]
+                model: [pair.mask_of(model).mask for pair in pairs[giver(segmenters, model)]]
                 for model in models
             }
             if spec.degraded:
@@ -217,7 +207,7 @@ def _click_curves(
             mine = [one for one in asked if giver(segmenters, owners[one[0]]) == name]
             pairs = _segment(segmenter, image, [prompts for _, prompts in mine])
             for (index, _), pair in zip(mine, pairs, strict=True):
-                masks[index] = mask_of(pair, owners[index]).mask
+                masks[index] = pair.mask_of(owners[index]).mask
         return [masks[index] for index, _ in asked]
 
     curves = simulate_clicks(answer, truths * len(models))

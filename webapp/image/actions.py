@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refiner.files.results import encode_rle, iou
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
 from webapp.image.state import Answer, ImageState, Picture, Scene, SceneObject
@@ -173,13 +172,9 @@ def answer_missing(segmenter: Segmenter, state: ImageState) -> ImageState:
 
 
 def _answer(answer_id: int, pair: MaskPair, timings: Timings) -> Answer:
-    return Answer(
+    return Answer.of(
+        pair,
         id=answer_id,
-        base=encode_rle(pair.base.mask),
-        refined=encode_rle(pair.refined.mask),
-        base_quality=float(pair.base.quality),
-        refined_quality=float(pair.refined.quality),
-        iou=iou(pair.base.mask, pair.refined.mask),
         differences=differences(pair.base.mask, pair.refined.mask),
         timings=timings,
     )

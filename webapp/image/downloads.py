@@ -6,19 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 
-from refiner.files.results import (
-    cutout_png,
-    decode_rle,
-    mask_png,
-    object_color,
-    overlay_png,
-    result_document,
-)
-from refiner.types import BoolArray, InputError, Mask, MaskPair, ModelInfo
+from refiner.files.painting import cutout_png, mask_png, object_color, overlay_png
+from refiner.files.results import result_document
+from refiner.files.run_lengths import decode_rle
+from refiner.types import BoolArray, InputError, MaskPair, ModelInfo
 from webapp.image.state import Answer, ImageState, SceneObject
 from webapp.shared.messages import Values, read_count, read_text
 
-MODELS: Mapping[str, str] = {"base": "sam2", "refined": "sam2refiner"}
+MODELS = {half: model for model, half in MaskPair.MODELS.items()}
 
 
 def export(state: ImageState, info: ModelInfo, wanted: Values) -> tuple[str, bytes]:
@@ -72,11 +67,7 @@ def pair_of(item: SceneObject) -> MaskPair:
     Raises:
         InputError: it has none yet.
     """
-    answer = _answer(item)
-    return MaskPair(
-        Mask(_mask(answer, "base"), answer.base_quality),
-        Mask(_mask(answer, "refined"), answer.refined_quality),
-    )
+    return _answer(item).masks()
 
 
 def answered_objects(state: ImageState) -> list[SceneObject]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
-from refiner.files.results import encode_rle
-from refiner.types import Box, Prompts
+from refiner.files.results import prompts_value
+from refiner.files.run_lengths import encode_rle
 from webapp.image.differences import Differences
 from webapp.image.state import Answer, Given, ImageState, Picture, SceneObject
 from webapp.image.truth_curve import curve_value
@@ -87,18 +87,6 @@ def _truth(state: ImageState, have: Set[int]) -> dict[str, Any] | None:
 def _given(given: Given, have: Set[int]) -> dict[str, Any]:
     known = {"id": given.id, "label": given.label}
     return known if given.id in have else {**known, "rle": dict(given.rle)}
-
-
-def prompts_value(prompts: Prompts) -> dict[str, Any]:
-    """Return the clicks and the box of one object."""
-    return {
-        "clicks": [[click.x, click.y, bool(click.positive)] for click in prompts.clicks],
-        "box": prompts.box and _corners(prompts.box),
-    }
-
-
-def _corners(box: Box) -> list[float]:
-    return [box.x0, box.y0, box.x1, box.y1]
 
 
 def _differences(found: Differences) -> dict[str, Any]:

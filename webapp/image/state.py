@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refiner.files.results import decode_rle, encode_rle
+from refiner.files.run_lengths import PackedPair, decode_rle, encode_rle
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
 from webapp.image.differences import Differences
 from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
@@ -40,16 +40,11 @@ class Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """Both models' masks (COCO run lengths) for one object, and what was measured of them."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Answer(PackedPair):
+    """Both models' masks for one object, and what was measured of them."""
 
     id: int
-    base: Rle
-    refined: Rle
-    base_quality: float
-    refined_quality: float
-    iou: float
     differences: Differences
     timings: Timings
 

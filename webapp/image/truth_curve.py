@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 from typing import Any
 
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray
 from webapp.image.state import Answer, ImageState, SceneObject, Scores

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from webapp.image.reply import prompts_value
+from refiner.files.results import prompts_value
 from webapp.video.open_clips import ClipJob, Work
 from webapp.video.results import FrameResult, Score, Tracked, total
 from webapp.video.state import Answer, PairCodes, VideoObject

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from refiner.files.results import decode_rle, encode_rle, iou
-from refiner.types import InputError, Mask, MaskPair, Prompts
+from refiner.files.run_lengths import PackedPair
+from refiner.types import InputError, Prompts
 from refiner.video_types import FramePrompts
-from webapp.image.state import Rle
 from webapp.shared.editing import Objects, PromptState, SceneItem
 
 Basis = tuple[int | Prompts, ...]
@@ -16,33 +15,7 @@ Basis = tuple[int | Prompts, ...]
 the same record or not."""
 
 
-@dataclass(frozen=True, eq=False)
-class PairCodes:
-    """Both models' masks (COCO run lengths) of one object on one frame."""
-
-    base: Rle
-    refined: Rle
-    base_quality: float
-    refined_quality: float
-    iou: float
-
-    @classmethod
-    def of(cls, pair: MaskPair) -> PairCodes:
-        """Return the run lengths of a pair of masks."""
-        return cls(
-            encode_rle(pair.base.mask),
-            encode_rle(pair.refined.mask),
-            float(pair.base.quality),
-            float(pair.refined.quality),
-            iou(pair.base.mask, pair.refined.mask),
-        )
-
-    def masks(self) -> MaskPair:
-        """Return the masks."""
-        return MaskPair(
-            Mask(decode_rle(self.base), self.base_quality),
-            Mask(decode_rle(self.refined), self.refined_quality),
-        )
+PairCodes = PackedPair
 
 
 @dataclass(frozen=True, eq=False)

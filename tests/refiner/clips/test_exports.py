@@ -15,7 +15,8 @@ from refiner.clips.clip import Clip, open_clip
 from refiner.clips.containers import ClipLimits
 from refiner.clips.exports import EXPORTS, export_path, write_exports
 from refiner.clips.mask_exports import ClipExport
-from refiner.files.results import decode_rle, object_color, overlay
+from refiner.files.painting import object_color, overlay
+from refiner.files.run_lengths import decode_rle
 from refiner.types import InputError, Mask, MaskPair, ModelInfo
 from refiner.video_types import TrackedFrame
 from tests.fakes import disc

@@ -12,7 +12,7 @@ import refiner.commands.track
 import refiner.predict.tracker
 from refiner.commands.parser import main
 from refiner.commands.track import Prompt, TrackOptions, ascending, collect, track_clip
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.types import Box, Click, InputError
 from tests.fakes import FakeFrames, FakeTracker, follow
 from tests.refiner.clip_making import X264, picture, printed_frames, run_ffmpeg

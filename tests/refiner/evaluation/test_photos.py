@@ -9,7 +9,7 @@ from refiner.commands.evaluate import EvaluateOptions, evaluate_models, load_seg
 from refiner.commands.parser import main
 from refiner.config import VARIANTS, HQConfig
 from refiner.data.manifest import read_manifest
-from refiner.evaluation.photos import evaluate_images, mask_of, parse_models
+from refiner.evaluation.photos import evaluate_images, parse_models
 from refiner.evaluation.prompts import (
     PromptSpec,
     parse_prompt_specs,
@@ -247,11 +247,11 @@ def test_a_degraded_mask_is_scored_beside_what_is_made_of_it(manifest):
 
 def test_models_are_named_and_unknown_ones_refused(manifest):
     pair = LabelSegmenter().pair(np.ones((4, 4), np.uint8), Prompts(clicks=(Click(1, 1),)))
-    assert mask_of(pair, "sam2") is pair.base
-    assert mask_of(pair, "sam2refiner") is pair.refined
-    assert mask_of(pair, "hq-sam2") is pair.refined
+    assert pair.mask_of("sam2") is pair.base
+    assert pair.mask_of("sam2refiner") is pair.refined
+    assert pair.mask_of("hq-sam2") is pair.refined
     with pytest.raises(InputError, match="'sam3'; expected one of: sam2, sam2refiner, .*, hq-sam2"):
-        mask_of(pair, "sam3")
+        pair.mask_of("sam3")
     assert parse_models("sam2refiner, sam2,sam2") == ("sam2refiner", "sam2")
     assert parse_models("all") == ("sam2", *VARIANTS)
     with pytest.raises(InputError, match="Unknown model 'x'"):
