@@ -20,7 +20,7 @@ SIZE_HW = (720, 960)
 REPEATS = 9
 
 
-def measure(segmenter: ImageSegmenter) -> dict[str, float]:
+def measure_clicks(segmenter: ImageSegmenter) -> dict[str, float]:
     """Time a new picture and clicks on it, ours and the sam2 package's predictor in turns.
 
     Returns:

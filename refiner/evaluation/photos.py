@@ -32,7 +32,7 @@ from refiner.evaluation.prompts import (
     stable_seed,
 )
 from refiner.metrics import STRICT_RATIO, boundary_iou, failed, iou, noc
-from refiner.types import BoolArray, ImageArray, InputError, Mask, MaskPair, Prompts, Segmenter
+from refiner.types import BoolArray, ImageArray, InputError, MaskPair, Prompts, Segmenter
 from refiner.video_types import Tracker
 
 BASE = "sam2"
@@ -45,17 +45,6 @@ Record = dict[str, Any]
 Loaded = Segmenter | Tracker
 
 
-def mask_of(pair: MaskPair, model: str) -> Mask:
-    """Return the mask of `model`, one of `MODELS`, from the pair of a segmenter that has it.
-
-    Raises:
-        InputError: the model is unknown.
-    """
-    if model not in MODELS:
-        raise InputError(f"Unknown model {model!r}; expected one of: {', '.join(MODELS)}.")
-    return pair.base if model == BASE else pair.refined
-
-
 def parse_models(text: str) -> tuple[str, ...]:
     """Read a list like `sam2,sam2refiner`, or `all`; a model named twice is taken once.
 
@@ -66,9 +55,13 @@ def parse_models(text: str) -> tuple[str, ...]:
         return MODELS
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
-        if name not in MODELS:
-            raise InputError(f"Unknown model {name!r}; expected one of: {', '.join(MODELS)}.")
+        _check_model(name)
     return names
+
+
+def _check_model(name: str) -> None:
+    if name not in MODELS:
+        raise InputError(f"Unknown model {name!r}; expected one of: {', '.join(MODELS)}.")
 
 
 def evaluate_images(
@@ -127,7 +120,8 @@ def evaluate_images(
 
 def check_models(segmenters: Mapping[str, Loaded], models: Sequence[str]) -> None:
     """Raise InputError unless every name is known and every model has a segmenter."""
-    parse_models(",".join([*segmenters, *models]))
+    for name in (*segmenters, *models):
+        _check_model(name)
     missing = [model for model in models if model != BASE and model not in segmenters]
     if missing or not segmenters:
         raise InputError(
@@ -165,7 +159,7 @@ def _measure(
                 for name in dict.fromkeys(giver(segmenters, model) for model in models)
             }
             masks = {
-                model: [mask_of(pair, model).mask for pair in pairs[giver(segmenters, model)]]
+                model: [pair.mask_of(model).mask for pair in pairs[giver(segmenters, model)]]
                 for model in models
             }
             if spec.degraded:
@@ -213,7 +207,7 @@ def _click_curves(
             mine = [one for one in asked if giver(segmenters, owners[one[0]]) == name]
             pairs = _segment(segmenter, image, [prompts for _, prompts in mine])
             for (index, _), pair in zip(mine, pairs, strict=True):
-                masks[index] = mask_of(pair, owners[index]).mask
+                masks[index] = pair.mask_of(owners[index]).mask
         return [masks[index] for index, _ in asked]
 
     curves = simulate_clicks(answer, truths * len(models))

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from refiner.config import LITE, HQConfig, LiteConfig, RefinerConfig
+from refiner.files.atomic import replacing
 from refiner.network.base_model import SAM2Base, build_lite
 from refiner.network.hq_sam2 import HQSAM2
 from refiner.network.sam2refiner import SAM2Refiner
@@ -161,9 +162,8 @@ def write(path: Path, state: Mapping[str, Tensor], header: Header) -> None:
         name: tensor.detach().to("cpu", torch.float16).contiguous()
         for name, tensor in state.items()
     }
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"header": json.dumps(dataclasses.asdict(header))})
-    temporary.replace(path)
+    with replacing(path) as part:
+        save_file(tensors, part, metadata={"header": json.dumps(dataclasses.asdict(header))})
 
 
 def read(path: Path, kinds: tuple[str, ...] = KINDS) -> tuple[Header, dict[str, Tensor]]:

@@ -16,6 +16,7 @@ from timm.optim import Muon
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from refiner.files.atomic import replacing
 from refiner.training.look import Tile, render
 from refiner.training.processes import Team
 from refiner.training.samples.photos import DataOptions, collate
@@ -240,8 +241,8 @@ def save(task: Task, optimizer: torch.optim.Optimizer, progress: Progress, out: 
         "optimizer": optimizer.state_dict(),
         "progress": asdict(progress),
     }
-    torch.save(state, out / "state.tmp")
-    (out / "state.tmp").replace(out / "state.pt")
+    with replacing(out / "state.pt") as part:
+        torch.save(state, part)
 
 
 def load(task: Task, optimizer: torch.optim.Optimizer, out: Path) -> Progress:

@@ -1,6 +1,6 @@
 """Shows measured results: tables for the terminal and the README, a plot over prompts.
 
-A results folder holds the documents that `refiner.commands.evaluate.run` wrote; JSON files of
+A results folder holds the documents that `refiner.commands.evaluate.evaluate_models` wrote; JSON files of
 another kind in it are left alone. Everything in a table comes from such a file, but for the
 numbers of the paper, which are marked as such.
 """

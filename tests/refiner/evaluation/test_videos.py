@@ -11,7 +11,7 @@ from PIL import Image
 from vos_benchmark.benchmark import VideoEvaluator
 
 from refiner.commands import evaluate as evaluate_command
-from refiner.commands.evaluate import EvaluateOptions, run
+from refiner.commands.evaluate import EvaluateOptions, evaluate_models
 from refiner.commands.parser import main
 from refiner.data.manifest import read_manifest
 from refiner.evaluation.prompts import parse_prompt_specs
@@ -188,7 +188,7 @@ def test_lvos_v2_is_the_mean_over_seen_and_unseen(tmp_path):
                 )
     (tmp_path / "unseen_videos.txt").write_text("a\n")
     options = EvaluateOptions(dataset="lvos2", root=tmp_path, prompts="mask", progress=False)
-    document = run({}, options, lambda: {"sam2refiner": LevelTracker()})
+    document = evaluate_models({}, options, lambda: {"sam2refiner": LevelTracker()})
     found = {row["source"]: row for row in document["rows"] if row["model"] == "sam2"}
     assert set(found) == {"all", "lvos2-seen", "lvos2-unseen"}
     halves = [found[f"lvos2-{part}"]["jf"] for part in ("seen", "unseen")]
@@ -327,7 +327,9 @@ def mixed(manifest):
 def document_of(manifest, trackers=True, **options):
     chosen = EvaluateOptions(manifest, **({"prompts": "box", "progress": False} | options))
     given = {"sam2refiner": LevelTracker()}
-    return run({"sam2refiner": WhiteSegmenter()}, chosen, (lambda: given) if trackers else None)
+    return evaluate_models(
+        {"sam2refiner": WhiteSegmenter()}, chosen, (lambda: given) if trackers else None
+    )
 
 
 def test_photos_and_videos_are_measured_side_by_side(mixed, tmp_path):

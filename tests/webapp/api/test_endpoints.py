@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
+from refiner.files.painting import mask_png
 from refiner.files.pictures import read_image
-from refiner.files.results import mask_png
 from refiner.metrics import boundary_iou, iou
 from refiner.types import Box, Click, Prompts
 from tests.fakes import RADIUS, FakeFrames, FakeSegmenter, disc, drawn
