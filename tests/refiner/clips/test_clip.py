@@ -84,8 +84,12 @@ def test_a_seek_that_gives_another_frame_is_not_believed(plain: Path) -> None:
 
 
 def decoders() -> list[psutil.Process]:
-    """Return the running ffmpegs; multiprocessing has children of its own here."""
-    return [child for child in psutil.Process().children() if child.name() == "ffmpeg"]
+    """Return the running ffmpegs: not multiprocessing's children, nor what has ended unread."""
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.name().startswith("ffmpeg") and child.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def test_reading_on_uses_one_process_and_bounded_memory(plain: Path, small_window: None) -> None:
