@@ -13,12 +13,14 @@ run: $(VENV)/.run
 	PORT=$(PORT) $(BIN)/python app.py
 
 test: $(VENV)/.dev
+	$(BIN)/python -m tests.machine
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/.dev
+	$(BIN)/python -m tests.machine
 	$(BIN)/python -m refiner bench
 	$(BIN)/python -m tests.browser.bench
 

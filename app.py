@@ -9,7 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from refiner.libraries import explain_missing
+
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+explain_missing()
 
 from gradio.utils import get_upload_folder
 

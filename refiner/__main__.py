@@ -2,6 +2,11 @@
 
 import sys
 
+from refiner.libraries import explain_missing
+
+explain_missing()
+
 from refiner.commands.parser import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

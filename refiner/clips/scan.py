@@ -100,9 +100,10 @@ def scan(path: FilePath, limits: ClipLimits) -> Scan:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the first frame says of the pixels, and the rate that the container claims."""
+    """What the first frame says of the pixels, and the clock and rate the container claims."""
 
     filters: str
+    time_base: str
     claimed_fps: Fraction
     notes: tuple[str, ...]
 
@@ -128,7 +129,10 @@ def _look(path: FilePath, demuxer: str, frame_pixels: int) -> _Look:
     filters = "scale=in_color_matrix=bt709" if unnamed_hd and shown[1].startswith("yuv") else "null"
     rate = re.search(r"config in .*frame_rate: (\d+)/([1-9]\d*)", messages)
     claimed = Fraction(int(rate[1]), int(rate[2])) if rate else Fraction(0)
-    return _Look(filters, claimed, tuple(_pixel_notes(shown[1], transfer, shown[4])))
+    base = re.search(r"config in time_base: (\d+)/(\d+)", messages)
+    # written out: "the container's own" is -1 up to ffmpeg 8 and `demux` from 6.1 on
+    time_base = f"{base[1]}:{base[2]}" if base else "-1"
+    return _Look(filters, time_base, claimed, tuple(_pixel_notes(shown[1], transfer, shown[4])))
 
 
 def _pixel_notes(pixel_format: str, transfer: str, interlace: str) -> list[str]:
@@ -218,7 +222,7 @@ def _decode(path: FilePath, demuxer: str, look: _Look, limits: ClipLimits) -> _D
         "pix_fmt:v:0": "rgb24",
         "filter:v:0": look.filters,
         "fps_mode:v:0": "passthrough",
-        "enc_time_base:v:0": -1,
+        "enc_time_base:v:0": look.time_base,
     }
     run = Run(
         ffmpeg.output(*wanted, "pipe:1", f="framecrc", **options).global_args(

@@ -8,8 +8,9 @@ import time
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.conftest import FLAGS
 from tests.browser.real import running_app
+from tests.machine import get_chromium
 
 CLICKS = 12
 READY = """() => document.querySelector('.about-picture')?.textContent
@@ -22,8 +23,9 @@ COUNT = """count => document.querySelector('[data-fact="prompts"] dd')?.textCont
 
 def main() -> None:
     """Print medians in milliseconds."""
+    chromium = get_chromium()
     with running_app() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         started = time.perf_counter()
         page.goto(url)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.serving import Knobs, serving
 from tests.browser.studio import PHONE, Visitor
+from tests.machine import find_chromium
 from webapp.shared.examples import ExampleSource
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -41,13 +40,11 @@ def server(example: ExampleSource, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="package")
 def browser(server: Server) -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail(
-            f"There is no Chromium at {CHROMIUM}; install it (apt-get install chromium) or name "
-            "another one in the environment variable CHROMIUM."
-        )
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.fail("There is no Chromium; `python -m tests.machine` gets one.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
 

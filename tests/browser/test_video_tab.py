@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
@@ -18,10 +17,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 
+from refiner.clips.clip import open_clip
 from refiner.files.run_lengths import decode_rle
+from refiner.video_types import VideoInfo
 from tests.browser.conftest import Server
 from tests.browser.studio import Visitor
 from tests.fakes import disc
+from tests.refiner.clip_making import run_ffmpeg
 
 pytestmark = pytest.mark.browser
 
@@ -38,14 +40,10 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_clip(file: Path, frames: int = FRAMES, size: str = f"{WIDE}x{HIGH}") -> None:
     seconds = float(frames / FPS)
-    subprocess.run(
-        [
-            "ffmpeg", "-loglevel", "error",
-            "-f", "lavfi", "-i", f"color=gray:size={size}:rate={FPS}:duration={seconds}",
-            "-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}",
-            "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", str(file),
-        ],
-        check=True,
+    run_ffmpeg(
+        "-f", "lavfi", "-i", f"color=gray:size={size}:rate={FPS}:duration={seconds}",
+        "-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}",
+        "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", file,
     )  # fmt: skip
 
 
@@ -143,16 +141,6 @@ def opened(viewer: Viewer, clip: Path) -> Viewer:
     return viewer
 
 
-def probed(file: Path) -> dict[str, dict[str, Any]]:
-    """What ffprobe counts in a file, by kind of stream."""
-    said = subprocess.run(
-        ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(file)],
-        check=True,
-        capture_output=True,
-    ).stdout
-    return {stream["codec_type"]: stream for stream in json.loads(said)["streams"]}
-
-
 def test_a_clip_says_what_it_is_and_what_tracking_will_take(opened: Viewer) -> None:
     assert "320×240 · 12 fps · 24 frames · 2.00 s · with sound" in opened.text("about-picture")
     expect(opened.tab.locator(".estimate")).to_contain_text("for 24 frames")
@@ -226,12 +214,8 @@ def test_exported_videos_have_the_clips_frames_rate_size_and_sound(
 ) -> None:
     opened.prompt(60, 80, 1)
     opened.track()
-    streams = probed(opened.save(name, tmp_path))
-    video = streams["video"]
-    assert (video["width"], video["height"]) == (width, HIGH)
-    assert int(video["nb_read_frames"]) == FRAMES
-    assert Fraction(video["avg_frame_rate"]) == FPS
-    assert "audio" in streams
+    with open_clip(opened.save(name, tmp_path)) as video:
+        assert video.info == VideoInfo((HIGH, width), FPS, FRAMES, audio=True)
 
 
 def test_the_timeline_is_scrubbed_with_mouse_and_keys(opened: Viewer) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL import Image
 from refiner.clips.clip import open_clip
 from refiner.files.run_lengths import decode_rle
 from tests.fakes import FakeTracker, disc
+from tests.refiner.clip_making import run_ffmpeg
 from tests.webapp.video.test_actions import Bench, click, masks
 from webapp.shared.limits import Limits
 from webapp.video.actions import set_span
@@ -62,14 +62,10 @@ def test_scores_are_those_of_davis() -> None:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six grey frames at 12 a second, 64 wide and 48 high, with a sound."""
     file = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    subprocess.run(
-        [
-            "ffmpeg", "-loglevel", "error",
-            "-f", "lavfi", "-i", "color=gray:size=64x48:rate=12:duration=0.5",
-            "-f", "lavfi", "-i", "sine=frequency=440:duration=0.5",
-            "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", str(file),
-        ],
-        check=True,
+    run_ffmpeg(
+        "-f", "lavfi", "-i", "color=gray:size=64x48:rate=12:duration=0.5",
+        "-f", "lavfi", "-i", "sine=frequency=440:duration=0.5",
+        "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", file,
     )  # fmt: skip
     return file
 
