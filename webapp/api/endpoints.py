@@ -129,17 +129,17 @@ class Endpoints:
             segmenter = self._models.first
             pixels, scale = self._inbox.picture(image)
             file = self._inbox.file(mask)
-            found = read_mask_prompts(file, scale.worked_hw, scale.original_hw, self._limits)
+            masks = read_mask_prompts(file, scale.worked_hw, scale.original_hw, self._limits)
             clicks = self._inbox.clicks(points, scale)
-            if len(found) > self._limits.objects:
+            if len(masks) > self._limits.objects:
                 raise InputError(
-                    f"The mask file has {len(found)} objects, at most {self._limits.objects} are "
+                    f"The mask file has {len(masks)} objects, at most {self._limits.objects} are "
                     "refined at once; split it."
                 )
-            if clicks and len(found) > 1:
+            if clicks and len(masks) > 1:
                 raise InputError("Clicks correct the mask of a single object; the file has more.")
             objects: list[RefinedAnswer] = []
-            for item in found:
+            for item in masks:
                 prompts = Prompts(clicks, mask=item.mask)
                 refined = segmenter.segment(pixels, [prompts]).objects[0].refined
                 given_iou = iou(refined.mask, item.mask)

@@ -28,6 +28,7 @@ from webapp.compare.scores import (
 )
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
+from webapp.shared.messages import is_number
 from webapp.shared.pictures import uploaded_file, worked_mask, worked_size
 
 OBJECTS_PER_STEP = 4
@@ -197,10 +198,10 @@ def _by_clicks(
     shape = (1, plan.prompts, len(truths), 2)
     scores: dict[str, ScoreArray] = {model: np.zeros(shape) for model in MODELS}
 
-    def answer(asked: Sequence[tuple[int, Prompts]]) -> list[BoolArray]:
+    def answer(queries: Sequence[tuple[int, Prompts]]) -> list[BoolArray]:
         masks = []
-        for start in range(0, len(asked), OBJECTS_PER_STEP):
-            some = asked[start : start + OBJECTS_PER_STEP]
+        for start in range(0, len(queries), OBJECTS_PER_STEP):
+            some = queries[start : start + OBJECTS_PER_STEP]
             pairs = segmenter.segment(image, [prompts for _, prompts in some]).objects
             masks += [
                 pair.mask_of(owners[index][0]).mask
@@ -277,10 +278,6 @@ def _archive_limits(limits: Limits) -> ArchiveLimits:
 
 
 def _whole(value: object, most: int, name: str) -> int:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or value not in range(1, most + 1)
-    ):
+    if not is_number(value) or value not in range(1, most + 1):
         raise InputError(f"The number of {name} is a whole number from 1 to {most}.")
     return int(value)

@@ -62,7 +62,7 @@ def run_variants(
     prompts = [item.prompts for item in items]
     colors = [object_color(item.slot) for item in items]
 
-    def shown(name: str, masks: list[BoolArray]) -> VariantPicture:
+    def painted(name: str, masks: list[BoolArray]) -> VariantPicture:
         caption = name
         if state.truth and len(masks) == 1:
             truth = state.truth.mask
@@ -72,8 +72,8 @@ def run_variants(
         return VariantPicture(overlay(image, masks, colors), caption)
 
     pairs = full.segment(image, prompts).objects
-    yield shown(text.CANVAS["base"], [pair.base.mask for pair in pairs])
-    yield shown(COMPARE["full"], [pair.refined.mask for pair in pairs])
+    yield painted(text.CANVAS["base"], [pair.base.mask for pair in pairs])
+    yield painted(COMPARE["full"], [pair.refined.mask for pair in pairs])
     for name in variants.names:
         pairs = variants.get(name).segment(image, prompts).objects
-        yield shown(name, [pair.refined.mask for pair in pairs])
+        yield painted(name, [pair.refined.mask for pair in pairs])

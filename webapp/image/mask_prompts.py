@@ -32,14 +32,14 @@ def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[Im
     chosen = read_count(message.values, "object")
     state.scene.find(chosen)
     file = uploaded_file(read_text(message.values, "path"), studio.uploads)
-    found = read_mask_prompts(file, picture.size_hw, picture.original_hw, studio.limits)
+    masks = read_mask_prompts(file, picture.size_hw, picture.original_hw, studio.limits)
     free = studio.limits.objects - len(state.scene.objects) + 1
-    if len(found) > free:
+    if len(masks) > free:
         raise InputError(
-            f"The file has {len(found)} objects and there is room for {free}; at most "
+            f"The file has {len(masks)} objects and there is room for {free}; at most "
             f"{studio.limits.objects} fit on one picture. Remove some first."
         )
-    return Outcome(complete(studio, _with_masks(state, chosen, found)))
+    return Outcome(complete(studio, _with_masks(state, chosen, masks)))
 
 
 def read_mask_prompts(
@@ -62,21 +62,21 @@ def read_mask_prompts(
     )
 
 
-def _with_masks(state: ImageState, chosen: int, found: Sequence[NamedMask]) -> ImageState:
+def _with_masks(state: ImageState, chosen: int, masks: Sequence[NamedMask]) -> ImageState:
     """Return the state with all masks given, as one step of the history."""
-    scene, made = state.scene, state.answers_made
-    for number, item in enumerate(found):
+    scene, last_id = state.scene, state.answers_made
+    for number, item in enumerate(masks):
         if number:
             chosen = scene.next_id
             scene = scene.with_new()
-        made += 1
+        last_id += 1
         old = scene.find(chosen)
         scene = scene.with_object(
             replace(
                 old,
                 prompts=replace(old.prompts, mask=item.mask),
-                mask_record=MaskRecord(made, item.label, encode_rle(item.mask)),
+                mask_record=MaskRecord(last_id, item.label, encode_rle(item.mask)),
                 answer=None,
             )
         )
-    return replace(state.with_scene(scene), answers_made=made)
+    return replace(state.with_scene(scene), answers_made=last_id)

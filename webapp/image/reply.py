@@ -86,12 +86,12 @@ def _mask_record(record: MaskRecord, have: Set[int]) -> dict[str, Any]:
     return known if record.id in have else {**known, "rle": dict(record.rle)}
 
 
-def _differences(found: Differences) -> dict[str, Any]:
+def _differences(differences: Differences) -> dict[str, Any]:
     """`regions` are rows `[x, y, width, height, area]`."""
     return {
-        "regions": [list(region) for region in found.regions],
-        "smaller": found.smaller,
-        "pixels": found.pixels,
+        "regions": [list(region) for region in differences.regions],
+        "smaller": differences.smaller,
+        "pixels": differences.pixels,
     }
 
 

@@ -82,16 +82,16 @@ def _check_limits(session: Session, limits: Limits) -> None:
 
 
 def _with_objects(state: ImageState, session: Session) -> ImageState:
-    made, first = state.answers_made, state.scene.next_id
+    last_id, first = state.answers_made, state.scene.next_id
     objects = []
     for number, item in enumerate(session.objects):
         record = None
         if item.prompts.mask is not None:
-            made += 1
-            record = MaskRecord(made, "", encode_rle(item.prompts.mask))
+            last_id += 1
+            record = MaskRecord(last_id, "", encode_rle(item.prompts.mask))
         objects.append(SceneObject(first + number, number, item.prompts, mask_record=record))
     scene = Scene(tuple(objects), first + len(objects))
-    return replace(state.with_scene(scene), answers_made=made)
+    return replace(state.with_scene(scene), answers_made=last_id)
 
 
 def _differing(state: ImageState, session: Session) -> int:

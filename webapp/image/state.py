@@ -161,10 +161,10 @@ class ImageState(PromptState[Scene]):
 
     def with_truth(self, mask: BoolArray | None, label: str = "") -> ImageState:
         """Take a mask as the ground truth, as a step of its history; an empty one is none."""
-        made = self.answers_made + 1
-        truth = None if mask is None or not mask.any() else Truth(mask, label, made)
+        last_id = self.answers_made + 1
+        truth = None if mask is None or not mask.any() else Truth(mask, label, last_id)
         past = (*self.truths_past, _packed_truth(self.truth))[-HISTORY:]
-        return replace(self, truth=truth, truths_past=past, truths_future=(), answers_made=made)
+        return replace(self, truth=truth, truths_past=past, truths_future=(), answers_made=last_id)
 
     def undo_truth(self) -> ImageState:
         """Return to the truth, or none, before the last change; without one, stay."""
@@ -250,9 +250,9 @@ class ImageState(PromptState[Scene]):
                 return scene
             return replace(scene, objects=tuple(full.get(item, item) for item in scene.objects))
 
-        made = max([self.answers_made, *(answer.id for answer in answers.values())])
+        last_id = max([self.answers_made, *(answer.id for answer in answers.values())])
         past = tuple(map(fill, self.past))
-        return replace(self, scene=fill(self.scene), past=past, answers_made=made)
+        return replace(self, scene=fill(self.scene), past=past, answers_made=last_id)
 
 
 def _packed_truth(truth: Truth | None) -> MaskRecord | None:

@@ -44,23 +44,23 @@ def build_image_tab(
 ) -> gr.State:
     """Add the tab's components to the page being built, connect them and return their state."""
     studio = Studio(models, read_image, _publish, Path(get_upload_folder()), limits)
-    shown = {example.name: (example, _publish(example.pixels)) for example in examples}
+    gallery = {example.name: (example, _publish(example.pixels)) for example in examples}
     titles = text.titles(models.first.info)
-    start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(shown)}
+    start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(gallery)}
     state = gr.State(ImageState(), time_to_live=limits.idle_seconds)
     canvas = prompt_canvas(start, limits, elem_id="prompt-canvas")
     files = downloads(elem_id="downloads", visible="hidden")
 
     def open_example(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
         name = read_text(message.values, "name")
-        if name not in shown:
+        if name not in gallery:
             raise InputError("There is no such example; choose another one.")
-        return actions.open_example_picture(studio, state, *shown[name])
+        return actions.open_example_picture(studio, state, *gallery[name])
 
     def on_load(state: ImageState) -> tuple[ImageState, dict[str, Any]]:
         if not examples:
             return state, canvas_value(state, 0)
-        first = shown[examples[0].name]
+        first = gallery[examples[0].name]
         outcome = guarded(state, lambda: actions.open_example_picture(studio, state, *first))
         return outcome.state, canvas_value(outcome.state, 0, message=outcome.message)
 
@@ -129,7 +129,7 @@ def _publish(image: ImageArray) -> str:
     return stored_file("picture.jpg", jpeg(image))
 
 
-def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
+def _strip(gallery: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
     return [
         {
             "name": example.name,
@@ -138,5 +138,5 @@ def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
             "file": file_value(path),
             "thumbnail": file_value(stored_file("thumbnail.jpg", thumbnail(example.pixels))),
         }
-        for example, path in shown.values()
+        for example, path in gallery.values()
     ]

@@ -115,8 +115,8 @@ def _aimed(job: ClipJob, state: VideoState, action: Values) -> VideoState:
 
 def _answer(studio: VideoStudio, job: ClipJob, state: VideoState) -> VideoState:
     for frame in state.missing():
-        found = studio.tracker.prompt(job.read(frame), state.unanswered(frame))
-        pairs = {key: PackedPair.of(pair) for key, pair in found.objects.items()}
+        answer = studio.tracker.prompt(job.read(frame), state.unanswered(frame))
+        pairs = {key: PackedPair.of(pair) for key, pair in answer.objects.items()}
         state = state.with_answers(frame, pairs)
     return state
 
@@ -221,11 +221,11 @@ def pictures(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any
     """
     first, count = read_count(values, "first"), read_count(values, "count")
     last = min(first + min(count, PICTURES_AT_ONCE), len(job.clip))
-    found = [
+    frames = [
         [index, base64.b64encode(jpeg(job.read(index), PICTURE_QUALITY)).decode("ascii")]
         for index in range(first, last)
     ]
-    return {"pictures": found}
+    return {"pictures": frames}
 
 
 def finished_file(job: ClipJob) -> Path:

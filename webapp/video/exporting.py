@@ -81,9 +81,9 @@ def write_export(
 
     def tracked() -> Iterator[TrackedFrame]:
         for number, index in enumerate(span):
-            shown = results.visible(state.scene, index, span)
-            if shown:
-                yield TrackedFrame(number, {key: pair.masks() for key, pair in shown.items()})
+            pairs = results.visible(state.scene, index, span)
+            if pairs:
+                yield TrackedFrame(number, {key: pair.masks() for key, pair in pairs.items()})
 
     def steps(result: ClipResult) -> Generator[int, None, None]:
         work.file = yield from export_clip(name, result, folder)

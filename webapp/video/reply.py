@@ -37,8 +37,8 @@ def clip_value(
     if job is None:
         return {"seq": seq, "clip": None, "objects": [], "next_id": 1, "message": message}
     state = job.state
-    said = [said for item in state.scene.objects for said in item.frames.values()]
-    answers = [one.answer for one in said if one.answer and one.answer.id not in have]
+    records = [record for item in state.scene.objects for record in item.frames.values()]
+    answers = [one.answer for one in records if one.answer and one.answer.id not in have]
     return {
         "seq": seq,
         "clip": _clip(job, seconds),
@@ -129,11 +129,11 @@ def _object(item: VideoObject) -> dict[str, Any]:
             [
                 frame,
                 {
-                    **prompts_value(said.prompts),
-                    "answer": said.answer and said.answer.id,
+                    **prompts_value(record.prompts),
+                    "answer": record.answer and record.answer.id,
                 },
             ]
-            for frame, said in sorted(item.frames.items())
+            for frame, record in sorted(item.frames.items())
         ],
     }
 
