@@ -25,7 +25,7 @@ from refiner.evaluation.videos import evaluate_videos
 from refiner.files.atomic import replacing
 from refiner.files.results import versions
 from refiner.network.checkpoint import HQ, REFINER
-from refiner.predict.segmenter import WEIGHTS, ImageSegmenter, load_segmenter
+from refiner.predict.segmenter import WEIGHTS, ImageSegmenter, load_segmenter, use_own_cores
 from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker
@@ -101,6 +101,7 @@ def _run(flags: argparse.Namespace) -> None:
     if hasattr(flags, "models"):
         flags.models = parse_models(flags.models)
     options, chosen = to_options(EvaluateOptions, flags), to_options(ModelOptions, flags)
+    use_own_cores()
     segmenters = load_segmenters(
         options.models,
         {REFINER: chosen.refiner, HQ: flags.hq},
