@@ -32,7 +32,7 @@ from refiner.network.checkpoint import Header, Refiner, file_id, load_base, load
 from refiner.network.quarters import Local, local_features, picture_to_cut
 from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
 from refiner.predict.embedding_cache import SHARED_CACHE, Embedding
-from refiner.predict.tensors import resize, to_mask, to_mask_logits, to_points
+from refiner.predict.tensors import to_mask, to_mask_logits, to_points, to_square
 from refiner.types import (
     MAX_OBJECTS,
     ImageArray,
@@ -132,7 +132,7 @@ class BaseSegmenter:
         with watch.stage("encode"):
             size = self.base.image_size
             pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None] / 255
-            picture = normalise(resize(pixels, size))
+            picture = normalise(to_square(pixels, size))
             features, fpn = encode(self.base, picture)
         with watch.stage("augment"):
             refined = self._augmented(pixels, picture, features, fpn)
@@ -204,7 +204,7 @@ class ImageSegmenter(BaseSegmenter):
         """Encode the quarters of a picture (1, 3, H, W), if the refiner asks for them."""
         if self.refiner.quarters is None:
             return None
-        doubled = normalise(resize(pixels, 2 * self.base.image_size))
+        doubled = normalise(to_square(pixels, 2 * self.base.image_size))
         return local_features(self.base, picture_to_cut(self.refiner.quarters, whole, doubled))
 
     def _refined(

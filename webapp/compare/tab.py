@@ -14,7 +14,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from refiner.evaluation.report.paper import PAPER
-from refiner.evaluation.report.plots import save
+from refiner.evaluation.report.plots import figure_bytes
 from refiner.evaluation.report.readme import measured, plots
 from refiner.types import ImageArray, InputError, Segmenter
 from webapp.compare.plot import comparison_figure
@@ -179,8 +179,8 @@ def _files(comparison: Comparison) -> dict[str, str]:
     figure = comparison_figure(comparison)
     contents = {
         "csv": csv_text(comparison).encode(),
-        "svg": save(figure, "svg"),
-        "png": save(figure, "png"),
+        "svg": figure_bytes(figure, "svg"),
+        "png": figure_bytes(figure, "png"),
     }
     return {
         kind: save_bytes_to_cache(content, f"prompt-count.{kind}", get_upload_folder())
