@@ -21,7 +21,7 @@ from refiner.video_types import VideoInfo
 
 WINDOW = 32
 CACHED_BYTES = 64_000_000
-FRAME_SECONDS = 120.0
+_FRAME_SECONDS = 120.0
 
 
 class Clip:
@@ -203,7 +203,7 @@ class Clip:
     def _decoded(self) -> ImageArray | None:
         assert self._run is not None
         frame = np.empty((*self._scan.size_hw, 3), dtype=np.uint8)
-        return frame if self._run.fill(frame, FRAME_SECONDS) else None
+        return frame if self._run.fill(frame, _FRAME_SECONDS) else None
 
     def _same(self, frame: ImageArray | None) -> bool:
         expected = self._scan.checksums[self._start + self._next]

@@ -13,7 +13,7 @@ from refiner.commands import bench_video
 from refiner.commands.bench_image import measure_clicks
 from refiner.commands.evaluate import measuring_versions
 from refiner.commands.values import ModelOptions, add_model_options, say, to_options
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.segmenter import load_segmenter, use_own_cores
 from refiner.types import InputError
 
 
@@ -39,6 +39,7 @@ def _run(flags: argparse.Namespace) -> None:
     options = to_options(BenchOptions, flags)
     if options.frames <= bench_video.SETTLED:
         raise InputError(f"--frames must be more than {bench_video.SETTLED}, got {options.frames}.")
+    use_own_cores()
     segmenter = load_segmenter(**asdict(to_options(ModelOptions, flags)))
     numbers = measure_clicks(segmenter)
     numbers |= bench_video.measure_tracking(segmenter, options.frames)

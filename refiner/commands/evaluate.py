@@ -25,7 +25,7 @@ from refiner.evaluation.videos import evaluate_videos
 from refiner.files.atomic import replacing
 from refiner.files.results import versions
 from refiner.network.checkpoint import HQ, REFINER
-from refiner.predict.segmenter import WEIGHTS, ImageSegmenter, load_segmenter
+from refiner.predict.segmenter import WEIGHTS, ImageSegmenter, load_segmenter, use_own_cores
 from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker
@@ -42,7 +42,7 @@ class EvaluateOptions:
     The photos and videos are those of one `split` of a `manifest` (None: of all), or those of a
     `dataset`, one of `datasets.EVALUATION_SETS` or `video_datasets.LVOS_SETS`, below the folder
     `root`; `only` keeps the `photos` or the `videos`. `prompts` are comma-separated
-    names, `models` some of `photos.MODELS`; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
+    names, `models` some of `photos.MODEL_NAMES`; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
     1, ... that random points are drawn with; `source` keeps the rows of some sources, `limit` so many
     photos and so many videos, spread evenly; `fast` tracks videos with quarters of half size. `json` is where the document goes, `resume` a file
     that finished photos are kept in (and, with `.videos` in its name, finished videos), so that the
@@ -101,6 +101,7 @@ def _run(flags: argparse.Namespace) -> None:
     if hasattr(flags, "models"):
         flags.models = parse_models(flags.models)
     options, chosen = to_options(EvaluateOptions, flags), to_options(ModelOptions, flags)
+    use_own_cores()
     segmenters = load_segmenters(
         options.models,
         {REFINER: chosen.refiner, HQ: flags.hq},
@@ -127,7 +128,7 @@ def load_segmenters(
     """Load what gives the masks of `models`, by refined model; `sam2` alone takes SAM2Refiner's.
 
     Args:
-        models: Some of `photos.MODELS`.
+        models: Some of `photos.MODEL_NAMES`.
         weights: Files by refined model; where there is none, the one in `folder`.
         backbone: The base of all of them; see `load_segmenter`, also for `device`.
         device: Where to run.

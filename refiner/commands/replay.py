@@ -25,7 +25,7 @@ from refiner.files.session import (
     read_session,
 )
 from refiner.predict.loading import load_any
-from refiner.predict.segmenter import current_build
+from refiner.predict.segmenter import current_build, use_own_cores
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter
 
 MAX_THREADS = 256
@@ -96,6 +96,7 @@ def load_for_session(
             f"The session was made on {ascii(session.device)[:60]}, no device known here; choose "
             "one with --device."
         )
+    use_own_cores()
     segmenter = load_any(session.backbone, device or session.device, weights, refiner)
     build = session.details.get("build")
     threads = build.get("threads") if isinstance(build, dict) else None

@@ -39,7 +39,9 @@ def load_models(flags: argparse.Namespace) -> Segmenter:
         InputError: as `loading.load_any`.
     """
     from refiner.predict.loading import load_any
+    from refiner.predict.segmenter import use_own_cores
 
+    use_own_cores()
     return load_any(**asdict(to_options(ModelOptions, flags)))
 
 

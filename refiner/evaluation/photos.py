@@ -36,7 +36,7 @@ from refiner.types import BoolArray, ImageArray, InputError, MaskPair, Prompts, 
 from refiner.video_types import Tracker
 
 BASE = "sam2"
-MODELS = (BASE, *VARIANTS)
+MODEL_NAMES = (BASE, *VARIANTS)
 GIVEN = "given"
 """Stands for the degraded mask itself, where that is the prompt."""
 OBJECTS_PER_CALL = 32
@@ -52,7 +52,7 @@ def parse_models(text: str) -> tuple[str, ...]:
         InputError: a model is unknown.
     """
     if text == "all":
-        return MODELS
+        return MODEL_NAMES
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         _check_model(name)
@@ -60,8 +60,8 @@ def parse_models(text: str) -> tuple[str, ...]:
 
 
 def _check_model(name: str) -> None:
-    if name not in MODELS:
-        raise InputError(f"Unknown model {name!r}; expected one of: {', '.join(MODELS)}.")
+    if name not in MODEL_NAMES:
+        raise InputError(f"Unknown model {name!r}; expected one of: {', '.join(MODEL_NAMES)}.")
 
 
 def evaluate_images(
@@ -83,7 +83,7 @@ def evaluate_images(
         specs: The prompts; only points depend on the seed, all others run once. Where a degraded
             mask is the prompt, that mask is scored, too, as the model `given`. The true mask as
             prompt is left out.
-        models: Some of `MODELS`.
+        models: Some of `MODEL_NAMES`.
         seeds: One run of random points each.
         progress: Show the photos done and the time left on stderr.
         resume: A JSONL file that each finished photo is added to; photos in it are not run again.

@@ -23,7 +23,7 @@ from refiner.evaluation.video_scores import ObjectScores
 from refiner.types import InputError
 from refiner.video_types import FramePrompts, TrackedFrame, Tracker
 
-Scores = dict[str, dict[int, ObjectScores]]
+_Scores = dict[str, dict[int, ObjectScores]]
 """By model, then by object."""
 
 
@@ -45,7 +45,7 @@ def evaluate_videos(
             masks of sam2 come from the first.
         rows: What to measure on.
         specs: The prompts; those that cannot be given to a video are left out.
-        models: Some of `refiner.evaluation.photos.MODELS`.
+        models: Some of `refiner.evaluation.photos.MODEL_NAMES`.
         seeds: One run of random points each.
         total: What the source of the total is called.
         progress: Show the frames done and the time left on stderr.
@@ -140,9 +140,9 @@ def _track(
     models: Sequence[str],
     last: int,
     bar: Any,
-) -> Scores:
+) -> _Scores:
     """Track a sequence once and score the masks of `models`."""
-    scores: Scores = {model: {} for model in models}
+    scores: _Scores = {model: {} for model in models}
     for own in scores.values():
         for prompt in prompts:
             own[prompt.object_id] = ObjectScores()
@@ -155,7 +155,7 @@ def _track(
 
 
 def _feed(
-    scores: Scores, tracked: TrackedFrame, labels: LabelMap, prompts: Sequence[FramePrompts]
+    scores: _Scores, tracked: TrackedFrame, labels: LabelMap, prompts: Sequence[FramePrompts]
 ) -> None:
     """Score one frame for the objects that were prompted before it."""
     for prompt in prompts:

@@ -13,8 +13,8 @@ from refiner.files.run_lengths import encode_rle
 from refiner.metrics import iou
 from refiner.types import InputError, Mask, MaskPair, ModelInfo, Prompts, check_mask
 
-FORMAT = "sam2refiner-studio.result"
-FORMAT_VERSION = 1
+RESULT_FORMAT = "sam2refiner-studio.result"
+RESULT_VERSION = 1
 PACKAGES = (
     "sam2refiner-studio",
     "sam2",
@@ -56,8 +56,8 @@ def result_document(
             f"Each object needs one pair of masks, got {len(objects)} and {len(pairs)}."
         )
     return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format": RESULT_FORMAT,
+        "format_version": RESULT_VERSION,
         "image": {"width": int(size_hw[1]), "height": int(size_hw[0]), "sha256": image_sha256},
         "model": {
             "backbone": info.backbone,

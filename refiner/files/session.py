@@ -28,8 +28,8 @@ from refiner.types import (
     Prompts,
 )
 
-FORMAT = "sam2refiner-studio.session"
-FORMAT_VERSION = 1
+SESSION_FORMAT = "sam2refiner-studio.session"
+SESSION_VERSION = 1
 MAX_SESSION_BYTES = 50_000_000
 MAX_LONG_SIDE = 100_000
 _IDS = {
@@ -109,7 +109,7 @@ def session_document(
     document = result_document(size_hw, objects, pairs, info, image_hash(image))
     for values, pair in zip(document["objects"], pairs, strict=True):
         values["sha256"] = {model: mask_hash(pair.mask_of(model).mask) for model in MaskPair.MODELS}
-    kind = {"format": FORMAT, "format_version": FORMAT_VERSION}
+    kind = {"format": SESSION_FORMAT, "format_version": SESSION_VERSION}
     return document | kind | {"settings": {"long_side": long_side}}
 
 
@@ -125,12 +125,14 @@ def read_session(data: bytes) -> Session:
         document = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InputError("The session file is damaged JSON; download it again.") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise InputError(f"This is no session file; expected a JSON of the format {FORMAT}.")
-    if document.get("format_version") != FORMAT_VERSION:
+    if not isinstance(document, dict) or document.get("format") != SESSION_FORMAT:
+        raise InputError(
+            f"This is no session file; expected a JSON of the format {SESSION_FORMAT}."
+        )
+    if document.get("format_version") != SESSION_VERSION:
         raise InputError(
             f"The session file is of version {ascii(document.get('format_version'))[:20]}, this "
-            f"program reads {FORMAT_VERSION}; use the program that wrote it."
+            f"program reads {SESSION_VERSION}; use the program that wrote it."
         )
     try:
         return _session(document)

@@ -29,7 +29,7 @@ from refiner.types import InputError
 Refiner = SAM2Refiner | HQSAM2
 """What can stand on a frozen base: our model, or the baseline it is compared with."""
 REFINER, HQ = "sam2refiner", "hq-sam2"
-KINDS = (LITE, REFINER, HQ)
+CHECKPOINT_KINDS = (LITE, REFINER, HQ)
 VIDEO_ONLY = (
     "memory_attention.",
     "memory_encoder.",
@@ -166,7 +166,7 @@ def write(path: Path, state: Mapping[str, Tensor], header: Header) -> None:
         save_file(tensors, part, metadata={"header": json.dumps(dataclasses.asdict(header))})
 
 
-def read(path: Path, kinds: tuple[str, ...] = KINDS) -> tuple[Header, dict[str, Tensor]]:
+def read(path: Path, kinds: tuple[str, ...] = CHECKPOINT_KINDS) -> tuple[Header, dict[str, Tensor]]:
     """Read the header and the tensors, in single precision, of a checkpoint of one of `kinds`.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from refiner.config import LITE, OFFICIAL, TITLES
+from refiner.config import BACKBONE_TITLES, LITE, OFFICIAL
 from refiner.network.base_model import build_official, official_file
 from refiner.network.checkpoint import file_id, state_id
 from refiner.predict.cascade import CascadeSegmenter
@@ -37,7 +37,7 @@ def load_any(
     file = official_file(backbone, weights)
     base = build_official(backbone, file)
     fine = embedded or load_segmenter(LITE, device)
-    title = TITLES[backbone]
+    title = BACKBONE_TITLES[backbone]
     info = ModelInfo(
         backbone,
         str(place),

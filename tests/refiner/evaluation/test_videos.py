@@ -15,7 +15,7 @@ from refiner.commands.evaluate import EvaluateOptions, evaluate_models
 from refiner.commands.parser import main
 from refiner.data.manifest import read_manifest
 from refiner.evaluation.prompts import parse_prompt_specs
-from refiner.evaluation.report.readme import render
+from refiner.evaluation.report.readme import render_tables
 from refiner.evaluation.report.videos import PAPER_VIDEO, render_videos, text_video_table
 from refiner.evaluation.videos import evaluate_videos
 from refiner.types import ImageResult, InputError, Mask, MaskPair, ModelInfo, Timings
@@ -386,12 +386,12 @@ def test_the_report_has_a_table_of_videos_beside_the_papers(mixed, tmp_path):
     for name, one in (("with", document), ("without", photos_only)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "val.json").write_text(json.dumps(one))
-    text = render(tmp_path / "with")
+    text = render_tables(tmp_path / "with")
     assert text.endswith(PAPER_VIDEO)
     assert "### val: videos, split val" in text
     assert "| all videos | 2 | SAM2Refiner | **100.0 (100.0, 100.0)** |" in text
     assert "not comparable" in PAPER_VIDEO
-    assert text.startswith(render(tmp_path / "without"))
+    assert text.startswith(render_tables(tmp_path / "without"))
     assert render_videos([("val", photos_only)]) == ""
 
 
