@@ -15,7 +15,8 @@ from refiner.commands.parser import build_parser, main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"python -m refiner ([^`\n]*)", README.replace("\\\n", " "))
+RESULTS = (ROOT / "assets/RESULTS.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"python -m refiner (\w[^`\n]*)", README.replace("\\\n", " ") + RESULTS)
 
 
 def test_tables_come_from_the_measured_results(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,10 +38,10 @@ def test_commands_are_understood(command: str) -> None:
 
 
 def test_there_are_commands_to_check() -> None:
-    assert len(COMMANDS) >= 4
+    assert len(COMMANDS) >= 8
 
 
-@pytest.mark.parametrize("target", ["run", "test", "bench", "results"])
+@pytest.mark.parametrize("target", ["run", "test", "bench", "results", "report"])
 def test_make_targets_exist(target: str) -> None:
     assert shutil.which("make"), "make is needed to run and test the project; install it"
     assert f"make {target}" in README
@@ -63,10 +64,10 @@ def test_the_library_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     code = re.search(r"```python\n(.*?)```", README, re.S)
     assert code
     names: dict[str, object] = {}
-    exec(re.sub(r"^  ", "", code[1], flags=re.M), names)
+    exec(code[1], names)
     assert names["sam2"].shape == names["refined"].shape == (720, 960)  # type: ignore[attr-defined]
 
 
 def test_pictures_and_files_the_readme_names_exist() -> None:
-    for path in re.findall(r"\]\((assets/[^)]+)\)", README):
+    for path in re.findall(r"\]\(((?:assets|refiner|webapp)/[^)]+)\)", README):
         assert (ROOT / path).is_file(), path

@@ -7,7 +7,6 @@ import asyncio
 import base64
 import json
 import re
-import textwrap
 import time
 import zipfile
 from collections.abc import Iterator
@@ -323,7 +322,7 @@ def test_the_snippet_in_the_readme_runs(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(  import json.*?)```", readme, re.S)
+    code = re.search(r"```python\n(import json.*?)```", readme, re.S)
     assert code
     Image.fromarray(np.full((*SIZE, 3), 120, np.uint8)).resize((160, 120)).save(
         tmp_path / "photo.jpg"
@@ -331,7 +330,7 @@ def test_the_snippet_in_the_readme_runs(
     (tmp_path / "mask.png").write_bytes(mask_png(disc((120, 160), 80, 60, 30)))
     make_clip(tmp_path / "clip.mp4")
     monkeypatch.chdir(tmp_path)
-    exec(textwrap.dedent(code[1]).replace("http://127.0.0.1:7860", server.url), {})
+    exec(code[1].replace("http://127.0.0.1:7860", server.url), {})
     compared, refined, frames, measured = capsys.readouterr().out.splitlines()[-4:]
     assert "counts" in compared
     assert 0 < float(refined) <= 1

@@ -117,6 +117,12 @@ def photo_section(results: Results) -> str:
     return "\n\n".join(parts)
 
 
+def prompt_table(results: Results) -> str:
+    """Lay out the scores of a document's first group of pictures: a line a model."""
+    prompts = [spec for spec in results.values(1) if spec == "box" or spec.startswith("points:")]
+    return _table(results, _groups(results)[:1], prompts)
+
+
 def _groups(results: Results) -> list[str]:
     """List the groups of sources; without the last, everything, where it is one group alone."""
     groups = [group for group in _GROUPS if group in results.values(0)]

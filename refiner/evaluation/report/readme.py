@@ -1,4 +1,4 @@
-"""Shows measured results: tables for the terminal and the README, a plot over prompts.
+"""Shows measured results: the README's table, all tables in a file of their own, a plot over prompts.
 
 A results folder holds the documents that `refiner.commands.evaluate.evaluate_models` wrote; JSON files of
 another kind in it are left alone. Everything in a table comes from such a file, but for the
@@ -14,13 +14,24 @@ from typing import Any, Literal
 from matplotlib.figure import Figure
 
 from refiner.evaluation.report.paper import PAPER
-from refiner.evaluation.report.photos import Results, count_of, parse_results, photo_section
+from refiner.evaluation.report.photos import (
+    Results,
+    count_of,
+    parse_results,
+    photo_section,
+    prompt_table,
+)
 from refiner.evaluation.report.plots import NAMES, Curve, Panel, arranged, draw_panels, figure_bytes
 from refiner.evaluation.report.videos import render_videos
 from refiner.types import InputError
 
 START = "<!-- results:start -->"
 END = "<!-- results:end -->"
+TITLE = """# Measured results
+
+Photos and clips that the models never saw, the same prompts for all, three seeds for random points;
+mIoU and boundary IoU (mBIoU, 2 % of the diagonal) in per cent. `python -m refiner report` writes this
+file from the JSON files in `assets/results`."""
 _PLOT_KINDS: dict[str, Literal["svg", "png"]] = {".svg": "svg", ".png": "png"}
 
 
@@ -73,10 +84,25 @@ def measured(results_dir: Path) -> str:
     return "\n\n".join(photo_section(results) for results in read_results(results_dir))
 
 
-def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bool:
-    """Put `render_tables` between the markers of a README; tell whether that changes it.
+def headline(results_dir: Path) -> str:
+    """Write the one table for the README: the models over the prompts, on what was segmented most.
 
-    With `check` nothing is written.
+    Raises:
+        InputError: the folder has no document with random points, or one cannot be read.
+    """
+    drawable = _drawable(results_dir)
+    if not drawable:
+        raise InputError(f"{results_dir} has no results with points:K prompts for the README.")
+    return prompt_table(max(drawable, key=lambda results: len(results.rows)))
+
+
+def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bool:
+    """Put `headline` between the markers of a README and `render_tables` into `RESULTS.md`.
+
+    `RESULTS.md` lies beside the results folder. With `check` nothing is written.
+
+    Returns:
+        Whether that changes either file.
 
     Raises:
         InputError: the README cannot be read or does not have each marker once, in order.
@@ -88,10 +114,18 @@ def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bo
     if text.count(START) != 1 or text.count(END) != 1 or text.index(END) < text.index(START):
         raise InputError(f"{readme} must have {START} once and {END} once after it.")
     before, after = text.split(START)[0], text.split(END)[1]
-    new = f"{before}{START}\n\n{render_tables(results_dir)}\n\n{END}{after}"
-    if new != text and not check:
-        readme.write_text(new, encoding="utf-8")
-    return new != text
+    new = f"{before}{START}\n\n{headline(results_dir)}\n\n{END}{after}"
+    tables = results_dir.absolute().parent / "RESULTS.md"
+    files = {readme: new, tables: f"{TITLE}\n\n{render_tables(results_dir)}\n"}
+    changed = [file for file, content in files.items() if _content(file) != content]
+    if not check:
+        for file in changed:
+            file.write_text(files[file], encoding="utf-8")
+    return bool(changed)
+
+
+def _content(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8") if file.exists() else None
 
 
 def plot(results_dir: Path, out: Path) -> None:
@@ -108,7 +142,7 @@ def plot(results_dir: Path, out: Path) -> None:
         raise InputError(f"The plot must be an .svg or .png file, got {out.name!r}.")
     drawn = _drawable(results_dir)
     if not drawn:
-        raise InputError(f"{results_dir} has no results with points:K prompts to draw_panels.")
+        raise InputError(f"{results_dir} has no results with points:K prompts to draw.")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(figure_bytes(draw_panels([_panels(results) for results in drawn]), kind))
 
@@ -118,7 +152,7 @@ def plots(results_dir: Path, tall: bool = False) -> dict[str, Figure]:
 
     Args:
         results_dir: where the documents lie.
-        tall: draw_panels one below the other, for narrow screens.
+        tall: draw one below the other, for narrow screens.
 
     Raises:
         InputError: the folder has no document, or one cannot be read.

@@ -7,12 +7,19 @@ from refiner.evaluation.report.readme import (
     END,
     PAPER,
     START,
+    TITLE,
     plot,
     plots,
     render_tables,
     update_readme,
 )
 from refiner.types import InputError
+
+HEADLINE = """\
+| pictures | n | model | box | 1 point | 10 points |
+|---|---|---|---|---|---|
+| objects | 5 | SAM2 | 80.0 / 60.0 | 40.0 / 20.0 | 70.0 / 50.0 |
+| objects | 5 | SAM2Refiner | **90.0** / **80.0** | **60.0** / **50.0** | **85.0** / **75.0** |"""
 
 
 def row(source, prompts, model, miou, mbiou, **more):
@@ -173,9 +180,13 @@ def test_the_readme_is_changed_between_its_markers_only_and_once(tmp_path, resul
     assert update_readme(readme, results, check=True)
     assert "old" in readme.read_text()
     assert update_readme(readme, results)
-    assert readme.read_text() == f"# Title\n{START}\n\n{render_tables(results)}\n\n{END}\nend\n"
+    assert readme.read_text() == f"# Title\n{START}\n\n{HEADLINE}\n\n{END}\nend\n"
+    tables = tmp_path / "RESULTS.md"
+    assert tables.read_text() == f"{TITLE}\n\n{render_tables(results)}\n"
     assert not update_readme(readme, results)
     assert not update_readme(readme, results, check=True)
+    tables.write_text("old")
+    assert update_readme(readme, results, check=True)
 
 
 @pytest.mark.parametrize("text", ["nothing", START, END, END + START, START + END + END])
