@@ -57,7 +57,7 @@ def edit(studio: Studio, state: ImageState, message: Message) -> Outcome:
         InputError: the message is unreadable, or the model refuses the prompts.
     """
     actions = read_actions(message, studio.limits)
-    if message.picture != state.opened.key:
+    if message.picture != state.opened.key or message.is_repeat(state.applied):
         return Outcome(state)
     refused = ""
     for action in actions:
@@ -65,7 +65,10 @@ def edit(studio: Studio, state: ImageState, message: Message) -> Outcome:
             state = apply(state, action, studio.limits, BRUSH_ACTIONS)
         except InputError as error:
             refused = str(error)
-    return Outcome(answered(studio, state), refused)
+    state = answered(studio, state)
+    if message.number:
+        state = replace(state, applied=message.number)
+    return Outcome(state, refused)
 
 
 def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,8 @@ def edit(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
         InputError: the message is unreadable, or the model refuses the prompts.
     """
     before = state = job.state
+    if message.is_repeat(state.applied):
+        return Reply(job)
     refused, frame = "", None
     for action in read_actions(message, studio.limits):
         try:
@@ -98,6 +101,8 @@ def edit(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
             frame = changed_frame(state.scene, changed.scene)
         state = changed
     state = _answer(studio, job, state)
+    if message.number:
+        state = replace(state, applied=message.number)
     with job.lock:
         assert job.state is before, "edits of a clip come one at a time"
         job.state = state
