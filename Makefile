@@ -15,6 +15,7 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/oxlint --deny-warnings webapp/browser
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
