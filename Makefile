@@ -16,6 +16,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m tests.machine
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/oxlint --deny-warnings webapp/browser
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -8,7 +8,7 @@ from types import TracebackType
 
 # what OpenCV's wheel asks for, and the packages of Debian and Ubuntu that bring it
 OPENCV = ("libGL.so.1", "libgthread-2.0.so.0", "libglib-2.0.so.0")
-PACKAGES = ("libgl1", "libglib2.0-0")
+SYSTEM_PACKAGES = ("libgl1", "libglib2.0-0")
 
 
 def missing_library(message: str) -> str | None:
@@ -17,7 +17,11 @@ def missing_library(message: str) -> str | None:
     if match is None:
         return None
     known = match[1] in OPENCV
-    remedy = f"apt-get install {' '.join(PACKAGES)}" if known else "install the package that has it"
+    remedy = (
+        f"apt-get install {' '.join(SYSTEM_PACKAGES)}"
+        if known
+        else "install the package that has it"
+    )
     return f"The system library {match[1]} is missing; {remedy}."
 
 

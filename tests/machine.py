@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from refiner.libraries import PACKAGES, missing_library
+from refiner.libraries import SYSTEM_PACKAGES, missing_library
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 DOWNLOAD_SECONDS = 300
@@ -64,7 +64,7 @@ def get_libraries() -> None:
         Lacking: it cannot.
     """
     line = _cv2_lacks()
-    if line and _install(*PACKAGES):
+    if line and _install(*SYSTEM_PACKAGES):
         line = _cv2_lacks()
     if line:
         raise Lacking(line)

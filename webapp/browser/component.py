@@ -15,19 +15,33 @@ from webapp.shared import text
 from webapp.shared.limits import Limits
 
 FOLDER = Path(__file__).parent
-PANES = ("geometry", "masks", "painting", "scene", "panel", "pointer", "keys", "files", "app")
-PICTURE = (
-    "picture",
+PANES = (
+    "geometry",
+    "connection",
+    "calls",
+    "scene",
+    "painting",
+    "prompts",
     "panel",
-    "curve",
-    "mask_prompts",
-    "loupe",
-    "band",
-    "probabilities",
-    "brush",
-    "main",
+    "pointer",
+    "files",
+    "keys",
+    "app",
 )
-CLIP = ("frames", "clip", "work", "timeline", "agreement", "player", "panel", "main")
+PICTURE = ("panel", "curve", "mask_prompts", "loupe", "band", "probabilities", "brush", "picture")
+CLIP = (
+    "tracked",
+    "frames",
+    "player",
+    "work",
+    "agreement",
+    "timeline",
+    "difference",
+    "panel",
+    "clip",
+)
+
+NAMESPACE = "const studio = {};\n"
 
 ServerFunction = Callable[[Any], dict[str, Any]]
 
@@ -115,9 +129,12 @@ def _page(file: str, texts: Mapping[str, str], keys: Iterable[tuple[str, str]]) 
 
 
 def _scripts(folder: str, names: Sequence[str]) -> str:
-    """Join the panes' scripts and a tab's own: gradio takes one script, not modules."""
+    """Join the panes' scripts and a tab's own: gradio takes one script, not modules.
+
+    Each is a closure that puts what others may use into the record `studio`; the last one starts.
+    """
     shared = [f"panes/{name}.js" for name in PANES]
-    return _joined([*shared, *(f"{folder}/{name}.js" for name in names)])
+    return NAMESPACE + _joined([*shared, *(f"{folder}/{name}.js" for name in names)])
 
 
 def _joined(files: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-// Hands over a stored file as a download.
+// Hands over a stored file as a download, and tells whoever asked for it.
 watch("value", () => {
   const ready = props.value;
   if (!ready) return;
@@ -8,4 +8,5 @@ watch("value", () => {
   document.body.append(link);
   link.click();
   link.remove();
+  document.dispatchEvent(new CustomEvent("studio-download", { detail: ready.seq }));
 });

@@ -76,11 +76,16 @@ SceneT = TypeVar("SceneT", bound=Objects[Any])
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PromptState(ABC, Generic[SceneT]):
-    """A scene, and the scenes before and after it for undo and redo."""
+    """A scene, and the scenes before and after it for undo and redo.
+
+    `applied` is the number of the last message of edits that was applied: one that comes again,
+    because its answer was lost, is not applied twice.
+    """
 
     scene: SceneT
     past: tuple[SceneT, ...] = ()
     future: tuple[SceneT, ...] = ()
+    applied: int = 0
 
     @property
     @abstractmethod

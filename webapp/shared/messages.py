@@ -31,12 +31,18 @@ class Message:
         have: ids of the answers that the browser holds already.
         picture: key of the picture that the browser shows.
         values: everything sent.
+        number: counts the messages of edits, from 1; 0 if it is not numbered.
     """
 
     seq: int
     have: frozenset[int]
     picture: str
     values: Values
+    number: int = 0
+
+    def is_repeat(self, applied: int) -> bool:
+        """Whether these edits are applied already, if those up to `applied` are."""
+        return 0 < self.number <= applied
 
 
 def read_message(data: Any) -> Message:
@@ -44,11 +50,13 @@ def read_message(data: Any) -> Message:
     values = data if isinstance(data, dict) else {}
     seq, have, picture = values.get("seq"), values.get("have"), values.get("picture")
     known = have[:MAX_HAVE] if isinstance(have, list) else []
+    number = values.get("number")
     return Message(
         seq=seq if seq is not None and _is_count(seq) else 0,
         have=frozenset(item for item in known if _is_count(item)),
         picture=picture if isinstance(picture, str) else "",
         values=values,
+        number=number if number is not None and _is_count(number) else 0,
     )
 
 

@@ -118,6 +118,11 @@ CANVAS = {
     "no_picture": "That is no picture; choose a JPEG, PNG or WebP file.",
     "upload_failed": "The upload did not arrive; check the connection and try again.",
     "no_reply": "The server has not answered for a while; your prompts are kept.",
+    "lost": "The connection to the server is lost; trying again…",
+    "given_up": "The server has not answered, so this was given up; nothing you drew is lost. Try again.",
+    "not_sent": "The server could not be reached; check the connection and try again.",
+    "no_download": "The download has not come; check the connection and choose it again.",
+    "sending": "Sending {percent} % ({sent} of {all} {unit})…",
     "at_most": "One picture takes at most {limit} objects; remove one first.",
     "scaled": "worked at {to}, scaled down from {from}",
     "held": "{count} clicks collected; release Ctrl to run",
@@ -234,7 +239,6 @@ VIDEO = {
     "cutout_mov": "Cut-out (ProRes)",
     "masks": "Masks (ZIP)",
     "rle": "JSON (COCO RLE)",
-    "lost": "The connection to the server is lost; trying again…",
 }
 
 CUT = (

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,8 @@ def edit_clip(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
         InputError: the message is unreadable, or the model refuses the prompts.
     """
     before = state = job.state
+    if message.is_repeat(state.applied):
+        return Reply(job)
     refused, frame = "", None
     for action in read_actions(message, studio.limits):
         try:
@@ -99,6 +102,8 @@ def edit_clip(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
             frame = changed_frame(state.scene, changed.scene)
         state = changed
     state = _answer(studio, job, state)
+    if message.number:
+        state = replace(state, applied=message.number)
     with job.lock:
         assert job.state is before, "edits of a clip come one at a time"
         job.state = state

@@ -51,6 +51,17 @@ def upload(studio: Studio, content: bytes) -> Message:
     return read_message({"seq": 1, "path": str(file)})
 
 
+def test_a_message_that_comes_again_is_applied_once(studio: Studio, opened: ImageState) -> None:
+    def numbered(number: int, x: float) -> Message:
+        values = {"seq": 1, "picture": "key", "number": number, "actions": [click(x, 150)]}
+        return read_message(values)
+
+    state = opened
+    for number, x in ((1, 100), (1, 100), (2, 200), (1, 100), (2, 200)):
+        state = actions.edit(studio, state, numbered(number, x)).state
+    assert [one.x for one in state.scene.find(1).prompts.clicks] == [100, 200]
+
+
 def test_a_click_gives_both_masks(studio: Studio, opened: ImageState) -> None:
     state = actions.edit_picture(studio, opened, edits(click(100, 150))).state
     answer = state.scene.find(1).answer

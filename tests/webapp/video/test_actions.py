@@ -137,6 +137,14 @@ def masks(job: ClipJob, index: int, target: int = 1) -> np.ndarray:
     return results.visible(state.scene, index, span)[target].masks().refined.mask
 
 
+def test_a_message_that_comes_again_is_applied_once(bench: Bench, job: ClipJob) -> None:
+    for number in (1, 1, 2, 1):
+        values = {"seq": 1, "number": number, "actions": [click(3, 40, 60)]}
+        actions.edit_clip(bench.studio, job, read_message(values))
+    clicks = job.state.scene.find(1).frames[3].prompts.clicks
+    assert len(clicks) == 2
+
+
 def test_a_click_is_answered_on_its_frame(bench: Bench, job: ClipJob) -> None:
     bench.edit(job, click(3, 40, 60))
     state, span, results = job.snapshot()

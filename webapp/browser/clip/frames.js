@@ -1,101 +1,105 @@
 // Pictures of the frames: asked for in stretches, kept as JPEGs, some of them decoded.
+studio.frames = (() => {
+  const { PATIENCE, call } = studio.calls;
+  const { refreshScene } = studio.scene;
+  const STRETCH = 16;
+  const DECODED = 24;
 
-const STRETCH = 16;
-const DECODED = 24;
-
-function jpegBlob(base64) {
-  return new Blob([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], { type: "image/jpeg" });
-}
-
-// Asks for the missing pictures from `first` on; one request at a time, the latest wish next.
-async function fetchPictures(app, first) {
-  const clip = app.clip;
-  while (first < clip.frames && app.jpegs.has(first)) first++;
-  if (first >= clip.frames) return;
-  if (app.fetching) {
-    app.nextFetch = first;
-    return;
+  function jpegBlob(base64) {
+    return new Blob([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], { type: "image/jpeg" });
   }
-  app.fetching = true;
-  let reply = null;
-  try {
-    reply = await app.calls.pictures({ clip: clip.key, first, count: app.playing ? STRETCH : STRETCH / 2 });
-  } catch (error) {
-    reply = { message: app.labels.lost };
-  }
-  app.fetching = false;
-  if (app.clip !== clip) return;
-  if (reply.message) return app.say(reply.message);
-  for (const [index, base64] of reply.pictures) app.jpegs.set(index, jpegBlob(base64));
-  const next = app.nextFetch;
-  app.nextFetch = null;
-  if (app.wanted !== app.at || !app.image) showFrame(app, app.wanted);
-  if (next !== null) fetchPictures(app, next);
-}
 
-// The decoded picture of a frame; null while it is on its way.
-function decodedFrame(app, index) {
-  const held = app.bitmaps.get(index);
-  if (held && held !== "coming") {
-    app.bitmaps.delete(index);
-    app.bitmaps.set(index, held);
-    return held;
+  // Asks for the missing pictures from `first` on; one request at a time, the latest wish next.
+  async function fetchPictures(app, first) {
+    const { clip } = app, wanted = () => app.clip === clip && app.root.isConnected;
+    while (first < clip.frames && app.jpegs.has(first)) first++;
+    if (first >= clip.frames) return;
+    if (app.fetching) {
+      app.nextFetch = first;
+      return;
+    }
+    app.fetching = true;
+    const count = app.playing ? STRETCH : STRETCH / 2;
+    const options = { patience: PATIENCE.reply, tries: Infinity, wanted };
+    const reply = await call(app, "pictures", { clip: clip.key, first, count }, options);
+    if (app.clip !== clip) return;
+    app.fetching = false;
+    if (!reply || reply.message) return;
+    for (const [index, base64] of reply.pictures) app.jpegs.set(index, jpegBlob(base64));
+    const next = app.nextFetch;
+    app.nextFetch = null;
+    if (app.wanted !== app.at || !app.image) showFrame(app, app.wanted);
+    if (next !== null) fetchPictures(app, next);
   }
-  if (held) return null;
-  const blob = app.jpegs.get(index), clip = app.clip;
-  if (!blob) {
-    fetchPictures(app, index);
+
+  // The decoded picture of a frame; null while it is on its way.
+  function decodedFrame(app, index) {
+    const held = app.bitmaps.get(index);
+    if (held && held !== "coming") {
+      app.bitmaps.delete(index);
+      app.bitmaps.set(index, held);
+      return held;
+    }
+    if (held) return null;
+    const blob = app.jpegs.get(index), clip = app.clip;
+    if (!blob) {
+      fetchPictures(app, index);
+      return null;
+    }
+    app.bitmaps.set(index, "coming");
+    createImageBitmap(blob).then((bitmap) => {
+      if (app.clip !== clip) return bitmap.close();
+      app.bitmaps.set(index, bitmap);
+      forgetBitmaps(app);
+      if (app.wanted === index && (app.at !== index || !app.image)) showFrame(app, index);
+    }, () => {
+      for (const map of [app.bitmaps, app.jpegs]) map.delete(index);
+    });
     return null;
   }
-  app.bitmaps.set(index, "coming");
-  createImageBitmap(blob).then((bitmap) => {
-    if (app.clip !== clip) return bitmap.close();
-    app.bitmaps.set(index, bitmap);
-    forgetBitmaps(app);
-    if (app.wanted === index && (app.at !== index || !app.image)) showFrame(app, index);
-  });
-  return null;
-}
 
-function forgetBitmaps(app) {
-  for (const [index, bitmap] of app.bitmaps) {
-    if (app.bitmaps.size <= DECODED) break;
-    if (bitmap === "coming" || bitmap === app.image) continue;
-    bitmap.close();
-    app.bitmaps.delete(index);
+  function forgetBitmaps(app) {
+    for (const [index, bitmap] of app.bitmaps) {
+      if (app.bitmaps.size <= DECODED) break;
+      if (bitmap === "coming" || bitmap === app.image) continue;
+      bitmap.close();
+      app.bitmaps.delete(index);
+    }
   }
-}
 
-function clampFrame(app, index) {
-  return Math.min(Math.max(Math.round(index), 0), app.clip.frames - 1);
-}
-
-// Shows a frame as soon as its picture is there; the last one asked for counts.
-function showFrame(app, index) {
-  if (!app.clip) return;
-  app.wanted = clampFrame(app, index);
-  const bitmap = decodedFrame(app, app.wanted);
-  if (bitmap) {
-    const first = !app.image;
-    app.at = app.wanted;
-    app.image = bitmap;
-    forgetLayers(app);
-    refreshScene(app);
-    if (first) app.layout();
-    if (!app.fetching) fetchPictures(app, nearbyMissing(app));
+  function clampFrame(app, index) {
+    return Math.min(Math.max(Math.round(index), 0), app.clip.frames - 1);
   }
-  app.redraw();
-}
 
-function nearbyMissing(app) {
-  const last = Math.min(app.at + STRETCH, app.clip.frames);
-  for (let index = app.at + 1; index < last; index++) if (!app.jpegs.has(index)) return index;
-  return app.clip.frames;
-}
-
-function forgetLayers(app) {
-  for (const id of app.layers.keys()) {
-    if (app.layers.size <= DECODED) break;
-    app.layers.delete(id);
+  // Shows a frame as soon as its picture is there; the last one asked for counts.
+  function showFrame(app, index) {
+    if (!app.clip) return;
+    app.wanted = clampFrame(app, index);
+    const bitmap = decodedFrame(app, app.wanted);
+    if (bitmap) {
+      const first = !app.image;
+      app.at = app.wanted;
+      app.image = bitmap;
+      forgetLayers(app);
+      refreshScene(app);
+      if (first) app.layout();
+      if (!app.fetching) fetchPictures(app, nearbyMissing(app));
+    }
+    app.redraw();
   }
-}
+
+  function nearbyMissing(app) {
+    const last = Math.min(app.at + STRETCH, app.clip.frames);
+    for (let index = app.at + 1; index < last; index++) if (!app.jpegs.has(index)) return index;
+    return app.clip.frames;
+  }
+
+  function forgetLayers(app) {
+    for (const id of app.layers.keys()) {
+      if (app.layers.size <= DECODED) break;
+      app.layers.delete(id);
+    }
+  }
+
+  return { clampFrame, decodedFrame, showFrame };
+})();

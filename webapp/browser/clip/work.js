@@ -1,108 +1,115 @@
 // Long work on the server: tracking and exports. The browser asks how it goes.
+studio.work = (() => {
+  const { PATIENCE, call, sleep } = studio.calls;
+  const { refreshScene, openEdits } = studio.scene;
+  const { takeRange } = studio.tracked;
+  const { showFrame } = studio.frames;
+  const { pause } = studio.player;
+  const EVERY = 220;
 
-const EVERY = 220;
-const AFTER_LOSS = 2000;
-
-function isBusy(app) {
-  return Boolean(app.asked || (app.work && ["waiting", "running"].includes(app.work.status)));
-}
-
-// Calls the server; says what went wrong and gives null.
-async function call(app, name, values) {
-  const clip = app.clip;
-  try {
-    const reply = await app.calls[name]({ clip: clip.key, ...values });
-    if (app.clip !== clip) return null;
-    if (!reply.message) return reply;
-    app.say(reply.message);
-  } catch (error) {
-    app.say(app.labels.lost);
+  function isActive(work) {
+    return Boolean(work) && ["waiting", "running"].includes(work.status);
   }
-  return null;
-}
 
-async function begin(app, name, values) {
-  if (!app.clip || isBusy(app) || app.flight || app.unsent.length) return;
-  app.say("");
-  app.asked = true;
-  app.redraw();
-  const reply = await call(app, name, values);
-  app.asked = false;
-  if (reply) {
-    app.work = { kind: name === "start_track" ? "track" : "export", status: "waiting", done: 0, total: 0, ahead: 0 };
-    follow(app);
+  function isBusy(app) {
+    return app.asked || isActive(app.work);
   }
-  app.redraw();
-}
 
-function toggleTrack(app) {
-  if (isBusy(app)) {
-    if (app.clip) call(app, "cancel", {});
-    return;
+  function shows(app, clip) {
+    return app.clip === clip && app.root.isConnected;
   }
-  pause(app);
-  app.live = true;
-  begin(app, "start_track", {});
-}
 
-function askExport(app, data) {
-  begin(app, "start_export", { name: data.export });
-}
+  // How the work goes; null if the clip is no longer shown, or there is no such clip.
+  async function askProgress(app, clip, tries) {
+    const wanted = () => shows(app, clip), options = { patience: PATIENCE.reply, tries, wanted };
+    const reply = await call(app, "follow", { clip: clip.key, version: app.version }, options);
+    if (!reply) return null;
+    if (reply.message) app.work = null;
+    else takeProgress(app, reply);
+    return reply.message ? null : reply;
+  }
 
-async function follow(app) {
-  const clip = app.clip;
-  if (app.following === clip) return;
-  app.following = clip;
-  let more = true;
-  while ((more || isBusy(app)) && app.clip === clip && app.root.isConnected) {
-    let reply = null;
-    try {
-      reply = await app.calls.follow({ clip: clip.key, version: app.version });
-    } catch (error) {
-      app.say(app.labels.lost);
-      await sleep(AFTER_LOSS);
-      continue;
+  async function begin(app, name, values) {
+    if (!app.clip || isBusy(app) || openEdits(app).length) return;
+    const { clip } = app, kind = name === "start_track" ? "track" : "export";
+    app.say("");
+    app.asked = true;
+    app.redraw();
+    // It may have begun although the answer was lost.
+    const again = async () => {
+      await askProgress(app, clip, 1);
+      return !isActive(app.work) && !(kind === "track" && app.needed === 0);
+    };
+    const options = { patience: PATIENCE.reply, tries: 3, wanted: () => shows(app, clip), again };
+    const reply = await call(app, name, { clip: clip.key, ...values }, options);
+    app.asked = false;
+    if (app.clip !== clip) return;
+    if (reply && !reply.message) app.work = { kind, status: "waiting", done: 0, total: 0, ahead: 0 };
+    if (isBusy(app)) follow(app);
+    app.redraw();
+  }
+
+  function toggleTrack(app) {
+    if (!app.clip) return;
+    if (isBusy(app)) {
+      const { clip } = app, wanted = () => shows(app, clip);
+      call(app, "cancel", { clip: clip.key }, { patience: PATIENCE.reply, tries: 3, wanted });
+      return;
     }
-    if (app.clip !== clip) break;
-    if (reply.message) {
-      app.say(reply.message);
-      app.work = null;
-      break;
+    pause(app);
+    app.live = true;
+    begin(app, "start_track", {});
+  }
+
+  async function follow(app) {
+    const { clip } = app;
+    if (app.following === clip) return;
+    app.following = clip;
+    let more = true;
+    while ((more || isBusy(app)) && shows(app, clip)) {
+      const reply = await askProgress(app, clip, Infinity);
+      if (!reply) break;
+      more = reply.more;
+      if (!more && isBusy(app)) await sleep(EVERY);
     }
-    takeProgress(app, reply);
-    more = reply.more;
-    if (!more && isBusy(app)) await sleep(EVERY);
+    if (app.following === clip) app.following = null;
+    app.redraw();
   }
-  if (app.following === clip) app.following = null;
-  app.redraw();
-}
 
-function sleep(milliseconds) {
-  return new Promise((done) => setTimeout(done, milliseconds));
-}
-
-function takeProgress(app, reply) {
-  if (app.root.querySelector(".message").textContent === app.labels.lost) app.say("");
-  for (const [index, version, objects] of reply.frames) {
-    const before = app.tracked.get(index);
-    if (before) for (const item of before.values()) app.trackedById.delete(item.id);
-    const found = new Map(objects.map(([object, item]) => [object, { ...item, id: "t" + version + "." + object }]));
-    for (const item of found.values()) app.trackedById.set(item.id, item);
-    app.tracked.set(index, found);
+  function takeProgress(app, reply) {
+    for (const [index, version, objects] of reply.frames) {
+      const before = app.tracked.get(index);
+      if (before) for (const item of before.values()) app.trackedById.delete(item.id);
+      const found = new Map(objects.map(([object, item]) => [object, { ...item, id: "t" + version + "." + object }]));
+      for (const item of found.values()) app.trackedById.set(item.id, item);
+      app.tracked.set(index, found);
+    }
+    app.version = reply.version;
+    app.total = reply.total;
+    takeRange(app, reply);
+    takeWork(app, reply.work);
+    refreshScene(app);
+    const newest = reply.frames.length ? reply.frames[reply.frames.length - 1][0] : null;
+    if (app.live && newest !== null && !reply.more) showFrame(app, newest);
   }
-  app.version = reply.version;
-  app.total = reply.total;
-  takeRange(app, reply);
-  takeWork(app, reply.work);
-  refreshScene(app);
-  const newest = reply.frames.length ? reply.frames[reply.frames.length - 1][0] : null;
-  if (app.live && newest !== null && !reply.more) showFrame(app, newest);
-}
 
-function takeWork(app, work) {
-  const before = app.work;
-  app.work = work;
-  if (!work || !before || before.status === work.status) return;
-  if (work.status === "failed") app.say(work.message);
-  if (work.kind === "export" && work.ready) app.trigger("export_file", { seq: app.seq, picture: app.clip.key });
-}
+  function takeWork(app, work) {
+    const before = app.work;
+    app.work = work;
+    if (!work || !before || before.status === work.status) return;
+    if (work.status === "failed") app.say(work.message);
+    if (work.kind === "export" && work.ready) {
+      call(app, "export_file", { picture: app.clip.key }, { tries: 1, failed: "no_download" });
+    }
+  }
+
+  function askExport(app, data) {
+    begin(app, "start_export", { name: data.export });
+  }
+
+  function tracking(app) {
+    return { commands: { track: () => toggleTrack(app) } };
+  }
+
+  return { askExport, isBusy, tracking };
+})();

@@ -1,59 +1,112 @@
-// What both tabs start from. `element`, `trigger`, `props`, `upload` and `watch` are gradio's.
+// What both tabs start from. `element`, `trigger`, `props`, `server` and `watch` are gradio's.
+//
+// A tab passes a document: a picture or a clip. It says which `fields` the app has for it, what its
+// `scene` is, an `answer` by its id, how to `receive` a value of the server, what to `show` around the
+// panes and how to `export`. Features add to it; each returns a record of any of
+// `commands` by the names of buttons, `keys`, `views` (painters), `show`, `paintUnder` (above masks,
+// below prompts), `busy`, and a `mode`: while it is `active` its own commands, keys and `gesture` go first.
+studio.app = (() => {
+  const { clampView, makeView } = studio.geometry;
+  const { listenDownloads, listenLosses } = studio.calls;
+  const { watchConnection } = studio.connection;
+  const { painters, paintPane } = studio.painting;
+  const { paintDivider, paintPrompts } = studio.prompts;
+  const { showExamples } = studio.panel;
+  const { listenPointer } = studio.pointer;
+  const { basics, listenKeys, setMode } = studio.keys;
+  const { listenFiles } = studio.files;
 
-function paneOf(figure, model) {
-  return { figure, model, canvas: figure.querySelector("canvas"), width: 1, height: 1, ratio: 1 };
-}
-
-function makeApp(root) {
-  const panes = ["base", "refined", "single"].map((model) => paneOf(root.querySelector(".pane." + model), model));
-  return {
-    root, panes, stage: root.querySelector(".stage"), trigger, upload,
-    labels: props.settings.labels, colors: props.settings.colors, most: props.settings,
-    server: { objects: [], next_id: 1 }, shown: { objects: [], next_id: 1 },
-    pending: [], unsent: [], flight: null, alarm: 0, seq: 0, answered: 0, opening: 0,
-    answers: new Map(), layers: new Map(), picture: null, image: null,
-    view: makeView(), mode: "overlay", tool: "positive", opacity: 0.5, split: 0.5, selected: 0,
-    held: [], draft: null, press: null, hovered: null, fingers: new Map(), space: false,
-    since: 0, seen: 0, frame: 0, late: false, loaded: false,
-  };
-}
-
-function layoutPanes(app) {
-  const ratio = Math.min(window.devicePixelRatio || 1, 2);
-  const aspect = app.picture ? app.picture.height / app.picture.width : 0.66;
-  const single = app.stage.classList.contains("single");
-  const narrow = window.innerWidth <= 700;
-  const high = Math.min(window.innerHeight, window.screen.height || Infinity);
-  const most = Math.max(220, high * (narrow ? (single ? 0.6 : 0.42) : 0.6));
-  for (const pane of app.panes) {
-    const width = pane.figure.clientWidth;
-    if (pane.figure.hidden || !width) continue;
-    const height = Math.round(Math.min(Math.max(width * aspect, 180), most));
-    Object.assign(pane, { width, height, ratio, checks: null });
-    pane.canvas.style.height = height + "px";
-    pane.canvas.width = Math.round(width * ratio);
-    pane.canvas.height = Math.round(height * ratio);
-    if (app.picture) clampView(app.view, pane, app.picture);
+  function paneOf(figure, model) {
+    return { figure, model, canvas: figure.querySelector("canvas"), width: 1, height: 1, ratio: 1 };
   }
-}
 
-// Connects what a picture and a clip have in common; `show` updates what is around the panes.
-function startApp(app, show) {
-  const paint = () => {
+  function makeApp(root, doc) {
+    const panes = ["base", "refined", "single"].map((model) => paneOf(root.querySelector(".pane." + model), model));
+    const functions = typeof server === "undefined" ? {} : server;
+    return {
+      root, doc, panes, stage: root.querySelector(".stage"), trigger, functions,
+      labels: props.settings.labels, colors: props.settings.colors, most: props.settings,
+      server: { objects: [], next_id: 1 }, shown: { objects: [], next_id: 1 },
+      unsent: [], flight: null, seq: 0, edits: 0, awaited: new Map(), trouble: "",
+      opening: 0, opened: 0, aside: null, sending: null, lastOpening: null,
+      answers: new Map(), layers: new Map(), picture: null, image: null,
+      view: makeView(), viewName: "overlay", tool: "positive", opacity: 0.5, split: 0.5, selected: 0,
+      held: [], draft: null, press: null, hovered: null, fingers: new Map(), space: false,
+      since: 0, seen: 0, frame: 0, loaded: false, ...doc.fields(),
+    };
+  }
+
+  function layoutPanes(app) {
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const aspect = app.picture ? app.picture.height / app.picture.width : 0.66;
+    const single = app.stage.classList.contains("single");
+    const narrow = window.innerWidth <= 700;
+    const high = Math.min(window.innerHeight, window.screen.height || Infinity);
+    const most = Math.max(220, high * (narrow ? (single ? 0.6 : 0.42) : 0.6));
+    for (const pane of app.panes) {
+      const width = pane.figure.clientWidth;
+      if (pane.figure.hidden || !width) continue;
+      const height = Math.round(Math.min(Math.max(width * aspect, 180), most));
+      Object.assign(pane, { width, height, ratio, checks: null });
+      pane.canvas.style.height = height + "px";
+      pane.canvas.width = Math.round(width * ratio);
+      pane.canvas.height = Math.round(height * ratio);
+      if (app.picture) clampView(app.view, pane, app.picture);
+    }
+  }
+
+  function merged(features, table) {
+    const all = {};
+    for (const [name, does] of features.flatMap((feature) => Object.entries(feature[table] || {}))) {
+      if (name in all) throw new Error("Two features have the same " + table + ": " + name);
+      all[name] = does;
+    }
+    return all;
+  }
+
+  // Updates what is around the panes, then paints them.
+  function paint(app) {
     app.frame = 0;
-    show();
-    for (const pane of app.panes) if (!pane.figure.hidden) paintPane(app, pane);
-  };
-  app.redraw = () => { app.frame = app.frame || requestAnimationFrame(paint); };
-  app.layout = () => {
-    layoutPanes(app);
-    app.redraw();
-  };
-  app.say = (message) => { app.root.querySelector(".message").textContent = message; };
-  listenPointer(app);
-  listenKeys(app);
-  listenFiles(app);
-  new ResizeObserver(app.layout).observe(app.stage);
-  showExamples(app, props.value.examples || []);
-  setMode(app, "overlay");
-}
+    for (const feature of app.features) if (feature.show) feature.show();
+    for (const pane of app.panes) {
+      if (pane.figure.hidden) continue;
+      const ctx = pane.canvas.getContext("2d");
+      if (!paintPane(app, ctx, pane)) continue;
+      for (const feature of app.features) if (feature.paintUnder) feature.paintUnder(ctx, pane);
+      if (app.viewName === "swipe") paintDivider(ctx, app, pane);
+      paintPrompts(ctx, app, pane);
+    }
+  }
+
+  function start(doc, features) {
+    const app = makeApp(element.querySelector(".studio"), doc);
+    app.redraw = () => { app.frame = app.frame || requestAnimationFrame(() => paint(app)); };
+    app.layout = () => {
+      layoutPanes(app);
+      app.redraw();
+    };
+    app.say = (message) => { app.root.querySelector(".message").textContent = message; };
+    app.features = [basics, doc.feature, ...features].map((feature) => feature(app));
+    app.commands = merged(app.features, "commands");
+    app.keys = merged(app.features, "keys");
+    app.views = { ...painters, ...merged(app.features, "views") };
+    app.modes = app.features.map((feature) => feature.mode).filter(Boolean);
+    listenPointer(app);
+    listenKeys(app);
+    listenFiles(app);
+    listenDownloads(app);
+    listenLosses(app);
+    watchConnection();
+    new ResizeObserver(app.layout).observe(app.stage);
+    showExamples(app, props.value.examples || []);
+    setMode(app, "overlay");
+    const take = () => doc.receive(app, JSON.parse(JSON.stringify(props.value)));
+    watch("value", () => {
+      app.loaded = true;
+      take();
+    });
+    take();
+  }
+
+  return { start };
+})();

@@ -1,72 +1,109 @@
-// Files in: chooser, paste, drop, examples.
+// Files in: chooser, paste, drop, examples. The latest wish wins.
+studio.files = (() => {
+  const { PATIENCE, call, sleep } = studio.calls;
+  const { sendEdits } = studio.scene;
 
-function beginOpening(app) {
-  app.unsent = [];
-  app.held = [];
-  app.say("");
-  app.since = 0;
-  app.seen = 0;
-  const seq = app.opening = ++app.seq;
-  setTimeout(() => {
-    if (app.opening !== seq) return;
-    app.opening = 0;
-    app.say(app.labels.no_reply);
+  function beginOpening(app) {
+    app.say("");
+    app.since = 0;
+    app.seen = 0;
+    app.opening = ++app.seq;
     app.redraw();
-  }, OPENING_PATIENCE);
-  app.redraw();
-  return seq;
-}
-
-function openExample(app, name) {
-  if (app.opening) return;
-  app.trigger("open_example", { seq: beginOpening(app), name });
-}
-
-async function openFile(app, file) {
-  if (!file || app.opening) return;
-  if (file.type && !file.type.startsWith(app.most.accept)) return app.say(app.labels.no_picture);
-  if (file.size > app.most.file_megabytes * 1e6) {
-    return app.say(app.labels.too_large.replace("{limit}", app.most.file_megabytes));
+    return app.opening;
   }
-  const seq = beginOpening(app);
-  try {
+
+  // What was open stays; but if an earlier wish was met on the server, that is open now.
+  function giveUp(app) {
+    app.opening = 0;
+    const { aside } = app;
+    app.aside = null;
+    if (aside) app.doc.receive(app, aside);
+    sendEdits(app);
+    app.redraw();
+  }
+
+  // One opening at a time, so that the last one asked for is the last one done. Whether it is done.
+  async function open(app, seq, name, values, options) {
+    const wanted = () => app.opening === seq;
+    await Promise.race([app.lastOpening, sleep(PATIENCE.edit)]);
+    if (!wanted()) return true;
+    app.lastOpening = call(app, name, values, { seq, patience: PATIENCE.open, wanted, ...options });
+    await app.lastOpening;
+    return !wanted();
+  }
+
+  async function openExample(app, name) {
+    if (!await open(app, beginOpening(app), "open_example", { name })) giveUp(app);
+  }
+
+  function isSmall(app, file) {
+    const small = file.size <= app.most.file_megabytes * 1e6;
+    if (!small) app.say(app.labels.too_large.replace("{limit}", app.most.file_megabytes));
+    return small;
+  }
+
+  async function openFile(app, file) {
+    if (file.type && !file.type.startsWith(app.most.accept)) return app.say(app.labels.no_picture);
+    if (!isSmall(app, file)) return;
+    const seq = beginOpening(app), wanted = () => app.opening === seq;
     const named = new File([file], "upload", { type: file.type });
-    const stored = await app.upload(named);
-    app.trigger("open_file", { seq, path: stored.path });
-  } catch (error) {
-    app.opening = 0;
-    app.say(app.labels.upload_failed);
-    app.redraw();
+    // The server takes a sent file away when it opens it, so a second attempt sends it again.
+    for (const failed of ["lost", "given_up"]) {
+      const path = await call(app, "upload", named, { patience: PATIENCE.upload, failed: "upload_failed", wanted });
+      if (!wanted()) return;
+      if (path === null) break;
+      if (await open(app, seq, "open_file", { path }, { tries: 1, failed })) return;
+    }
+    giveUp(app);
   }
-}
 
-function firstFile(transfer) {
-  return [...((transfer && transfer.files) || [])][0] || null;
-}
+  // Sends a file that belongs to the open picture, with the event's values.
+  async function sendFile(app, event, file, values) {
+    if (!app.picture || app.opening || !isSmall(app, file)) return;
+    app.say("");
+    const picture = app.picture.key, wanted = () => app.picture.key === picture && !app.opening;
+    const named = new File([file], event, { type: file.type });
+    const path = await call(app, "upload", named, { patience: PATIENCE.upload, failed: "upload_failed", wanted });
+    if (path === null || !wanted()) return;
+    app.since = performance.now();
+    await call(app, event, { picture, have: [...app.answers.keys()], path, ...values }, { wanted });
+  }
 
-function listenFiles(app) {
-  const chooser = app.root.querySelector(".file");
-  chooser.addEventListener("change", () => {
-    openFile(app, chooser.files[0]);
-    chooser.value = "";
-  });
-  const paste = (event) => {
-    if (!app.root.isConnected) return document.removeEventListener("paste", paste);
-    const file = firstFile(event.clipboardData);
-    if (!file || !app.root.offsetParent) return;
-    event.preventDefault();
-    openFile(app, file);
-  };
-  document.addEventListener("paste", paste);
-  const stage = app.stage;
-  app.root.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    stage.classList.add("drop");
-  });
-  app.root.addEventListener("dragleave", () => stage.classList.remove("drop"));
-  app.root.addEventListener("drop", (event) => {
-    event.preventDefault();
-    stage.classList.remove("drop");
-    openFile(app, firstFile(event.dataTransfer));
-  });
-}
+  function firstFile(transfer) {
+    return [...((transfer && transfer.files) || [])][0] || null;
+  }
+
+  // Calls `take` with the file chosen in an input; the same one can be chosen again.
+  function listenChooser(input, take) {
+    input.addEventListener("change", () => {
+      const [file] = input.files;
+      input.value = "";
+      if (file) take(file);
+    });
+  }
+
+  function listenFiles(app) {
+    listenChooser(app.root.querySelector(".file"), (file) => openFile(app, file));
+    const paste = (event) => {
+      if (!app.root.isConnected) return document.removeEventListener("paste", paste);
+      const file = firstFile(event.clipboardData);
+      if (!file || !app.root.offsetParent) return;
+      event.preventDefault();
+      openFile(app, file);
+    };
+    document.addEventListener("paste", paste);
+    app.root.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      app.stage.classList.add("drop");
+    });
+    app.root.addEventListener("dragleave", () => app.stage.classList.remove("drop"));
+    app.root.addEventListener("drop", (event) => {
+      event.preventDefault();
+      app.stage.classList.remove("drop");
+      const file = firstFile(event.dataTransfer);
+      if (file) openFile(app, file);
+    });
+  }
+
+  return { listenChooser, listenFiles, openExample, sendFile };
+})();

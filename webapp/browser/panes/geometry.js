@@ -1,76 +1,82 @@
 // The view that both panes share: which part of the picture is seen, and how large.
+studio.geometry = (() => {
+  const MAX_PIXEL = 40;
 
-const MAX_PIXEL = 40;
+  function makeView() {
+    return { zoom: 1, cx: 0, cy: 0 };
+  }
 
-function makeView() {
-  return { zoom: 1, cx: 0, cy: 0 };
-}
+  function fitScale(pane, picture) {
+    return Math.min(pane.width / picture.width, pane.height / picture.height);
+  }
 
-function fitScale(pane, picture) {
-  return Math.min(pane.width / picture.width, pane.height / picture.height);
-}
+  function viewScale(view, pane, picture) {
+    return fitScale(pane, picture) * view.zoom;
+  }
 
-function viewScale(view, pane, picture) {
-  return fitScale(pane, picture) * view.zoom;
-}
+  function resetView(view, picture) {
+    view.zoom = 1;
+    view.cx = picture.width / 2;
+    view.cy = picture.height / 2;
+  }
 
-function resetView(view, picture) {
-  view.zoom = 1;
-  view.cx = picture.width / 2;
-  view.cy = picture.height / 2;
-}
+  function clampView(view, pane, picture) {
+    const fit = fitScale(pane, picture);
+    view.zoom = Math.max(1, Math.min(view.zoom, Math.max(1, MAX_PIXEL / fit)));
+    const scale = fit * view.zoom;
+    const halfX = pane.width / scale / 2, halfY = pane.height / scale / 2;
+    view.cx = 2 * halfX >= picture.width ? picture.width / 2
+      : Math.min(Math.max(view.cx, halfX), picture.width - halfX);
+    view.cy = 2 * halfY >= picture.height ? picture.height / 2
+      : Math.min(Math.max(view.cy, halfY), picture.height - halfY);
+  }
 
-function clampView(view, pane, picture) {
-  const fit = fitScale(pane, picture);
-  view.zoom = Math.max(1, Math.min(view.zoom, Math.max(1, MAX_PIXEL / fit)));
-  const scale = fit * view.zoom;
-  const halfX = pane.width / scale / 2, halfY = pane.height / scale / 2;
-  view.cx = 2 * halfX >= picture.width ? picture.width / 2
-    : Math.min(Math.max(view.cx, halfX), picture.width - halfX);
-  view.cy = 2 * halfY >= picture.height ? picture.height / 2
-    : Math.min(Math.max(view.cy, halfY), picture.height - halfY);
-}
+  function toScreen(view, pane, picture, x, y) {
+    const scale = viewScale(view, pane, picture);
+    return [(x - view.cx) * scale + pane.width / 2, (y - view.cy) * scale + pane.height / 2];
+  }
 
-function toScreen(view, pane, picture, x, y) {
-  const scale = viewScale(view, pane, picture);
-  return [(x - view.cx) * scale + pane.width / 2, (y - view.cy) * scale + pane.height / 2];
-}
+  function toPicture(view, pane, picture, sx, sy) {
+    const scale = viewScale(view, pane, picture);
+    const x = (sx - pane.width / 2) / scale + view.cx, y = (sy - pane.height / 2) / scale + view.cy;
+    return [Math.min(Math.max(x, 0), picture.width), Math.min(Math.max(y, 0), picture.height)];
+  }
 
-function toPicture(view, pane, picture, sx, sy) {
-  const scale = viewScale(view, pane, picture);
-  const x = (sx - pane.width / 2) / scale + view.cx, y = (sy - pane.height / 2) / scale + view.cy;
-  return [Math.min(Math.max(x, 0), picture.width), Math.min(Math.max(y, 0), picture.height)];
-}
+  function insidePicture(view, pane, picture, sx, sy) {
+    const scale = viewScale(view, pane, picture);
+    const x = (sx - pane.width / 2) / scale + view.cx, y = (sy - pane.height / 2) / scale + view.cy;
+    return x >= 0 && y >= 0 && x <= picture.width && y <= picture.height;
+  }
 
-function insidePicture(view, pane, picture, sx, sy) {
-  const scale = viewScale(view, pane, picture);
-  const x = (sx - pane.width / 2) / scale + view.cx, y = (sy - pane.height / 2) / scale + view.cy;
-  return x >= 0 && y >= 0 && x <= picture.width && y <= picture.height;
-}
+  function zoomAt(view, pane, picture, sx, sy, factor) {
+    const before = viewScale(view, pane, picture);
+    const x = (sx - pane.width / 2) / before + view.cx, y = (sy - pane.height / 2) / before + view.cy;
+    const most = Math.max(1, MAX_PIXEL / fitScale(pane, picture));
+    view.zoom = Math.max(1, Math.min(view.zoom * factor, most));
+    const after = viewScale(view, pane, picture);
+    view.cx = x - (sx - pane.width / 2) / after;
+    view.cy = y - (sy - pane.height / 2) / after;
+    clampView(view, pane, picture);
+  }
 
-function zoomAt(view, pane, picture, sx, sy, factor) {
-  const before = viewScale(view, pane, picture);
-  const x = (sx - pane.width / 2) / before + view.cx, y = (sy - pane.height / 2) / before + view.cy;
-  const most = Math.max(1, MAX_PIXEL / fitScale(pane, picture));
-  view.zoom = Math.max(1, Math.min(view.zoom * factor, most));
-  const after = viewScale(view, pane, picture);
-  view.cx = x - (sx - pane.width / 2) / after;
-  view.cy = y - (sy - pane.height / 2) / after;
-  clampView(view, pane, picture);
-}
+  function panBy(view, pane, picture, dx, dy) {
+    const scale = viewScale(view, pane, picture);
+    view.cx -= dx / scale;
+    view.cy -= dy / scale;
+    clampView(view, pane, picture);
+  }
 
-function panBy(view, pane, picture, dx, dy) {
-  const scale = viewScale(view, pane, picture);
-  view.cx -= dx / scale;
-  view.cy -= dy / scale;
-  clampView(view, pane, picture);
-}
+  function showRegion(view, pane, picture, x0, y0, x1, y1) {
+    const margin = 1.6;
+    const wide = Math.max(24, (x1 - x0) * margin), high = Math.max(24, (y1 - y0) * margin);
+    view.zoom = Math.min(pane.width / wide, pane.height / high) / fitScale(pane, picture);
+    view.cx = (x0 + x1) / 2;
+    view.cy = (y0 + y1) / 2;
+    clampView(view, pane, picture);
+  }
 
-function showRegion(view, pane, picture, x0, y0, x1, y1) {
-  const margin = 1.6;
-  const wide = Math.max(24, (x1 - x0) * margin), high = Math.max(24, (y1 - y0) * margin);
-  view.zoom = Math.min(pane.width / wide, pane.height / high) / fitScale(pane, picture);
-  view.cx = (x0 + x1) / 2;
-  view.cy = (y0 + y1) / 2;
-  clampView(view, pane, picture);
-}
+  return {
+    makeView, viewScale, resetView, clampView, toScreen, toPicture, insidePicture, zoomAt, panBy,
+    showRegion,
+  };
+})();

@@ -1,85 +1,100 @@
 // Buttons and chips around the panes. Text goes in as textContent only.
+studio.panel = (() => {
+  const { MODEL_COLORS, rgb } = studio.painting;
 
-function make(tag, options, children) {
-  const node = Object.assign(document.createElement(tag), options || {});
-  if (children) node.append(...children);
-  return node;
-}
+  function make(tag, options, children) {
+    const node = Object.assign(document.createElement(tag), options || {});
+    if (children) node.append(...children);
+    return node;
+  }
 
-function press(buttons, name, chosen) {
-  for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset[name] === chosen));
-}
+  function press(buttons, name, chosen) {
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset[name] === chosen));
+  }
 
-function showExamples(app, examples) {
-  const strip = app.root.querySelector(".examples");
-  strip.replaceChildren(...examples.map((example) => {
-    const image = make("img", { src: example.thumbnail.url, alt: "", width: 76, height: 56 });
-    const button = make("button", { type: "button", title: example.label }, [
-      image, make("span", { textContent: example.label }),
+  function showExamples(app, examples) {
+    const strip = app.root.querySelector(".examples");
+    strip.replaceChildren(...examples.map((example) => {
+      const image = make("img", { src: example.thumbnail.url, alt: "", width: 76, height: 56 });
+      const button = make("button", { type: "button", title: example.label }, [
+        image, make("span", { textContent: example.label }),
+      ]);
+      button.dataset.example = example.name;
+      button.dataset.label = example.label;
+      return button;
+    }));
+  }
+
+  function chip(app, item) {
+    const dot = make("span", { className: "dot" });
+    dot.style.background = rgb(app.colors[item.slot % app.colors.length]);
+    const number = item.slot + 1, name = app.labels.object + " " + number;
+    const chosen = item.id === app.selected;
+    const button = make("button", { type: "button", title: name }, [
+      dot, make("span", { textContent: chosen ? name : number }),
     ]);
-    button.dataset.example = example.name;
-    button.dataset.label = example.label;
-    return button;
-  }));
-}
-
-function chip(app, item) {
-  const dot = make("span", { className: "dot" });
-  dot.style.background = rgb(app.colors[item.slot % app.colors.length]);
-  const number = item.slot + 1, name = app.labels.object + " " + number;
-  const chosen = item.id === app.selected;
-  const button = make("button", { type: "button", title: name }, [
-    dot, make("span", { textContent: chosen ? name : number }),
-  ]);
-  button.dataset.object = item.id;
-  button.setAttribute("aria-pressed", String(chosen));
-  if (!chosen) return make("div", { className: "group chip" }, [button]);
-  const remove = make("button", { type: "button", textContent: "×" });
-  remove.dataset.remove = item.id;
-  remove.title = app.labels.remove_object;
-  remove.setAttribute("aria-label", app.labels.remove_object + " " + number);
-  return make("div", { className: "group chip" }, [button, remove]);
-}
-
-function showObjects(app) {
-  const row = app.root.querySelector(".objects");
-  const state = JSON.stringify([app.selected, app.shown.objects.map((item) => [item.id, item.slot])]);
-  if (row.dataset.state === state) return;
-  row.dataset.state = state;
-  const add = make("button", { type: "button", textContent: "+ " + app.labels.new_object, title: app.labels.new_object_hint });
-  add.dataset.do = "new_object";
-  row.replaceChildren(...app.shown.objects.map((item) => chip(app, item)), add);
-}
-
-function percent(value) {
-  return (100 * value).toFixed(1) + " %";
-}
-
-function milliseconds(value) {
-  return (value < 10 ? value.toFixed(1) : value.toFixed(0)) + " ms";
-}
-
-function promptsUsed(app, item) {
-  const clicks = String(item.clicks.length);
-  const used = item.box ? app.labels.clicks_box.replace("{clicks}", clicks) : clicks;
-  return item.given ? app.labels.with_mask.replace("{prompts}", used) : used;
-}
-
-function showCaption(app) {
-  const caption = app.root.querySelector(".pane.single figcaption");
-  if (caption.dataset.mode === app.mode) return;
-  caption.dataset.mode = app.mode;
-  if (app.mode === "swipe") {
-    caption.replaceChildren(
-      make("span", { textContent: app.labels.base }), make("span", { textContent: app.labels.refined }),
-    );
-    return;
+    button.dataset.object = item.id;
+    button.setAttribute("aria-pressed", String(chosen));
+    if (!chosen) return make("div", { className: "group chip" }, [button]);
+    const remove = make("button", { type: "button", textContent: "×" });
+    remove.dataset.remove = item.id;
+    remove.title = app.labels.remove_object;
+    remove.setAttribute("aria-label", app.labels.remove_object + " " + number);
+    return make("div", { className: "group chip" }, [button, remove]);
   }
-  const keys = make("span");
-  for (const [name, label] of [["base", "only_base"], ["refined", "only_refined"], ["both", "both"]]) {
-    const key = make("span", { className: "key", textContent: app.labels[label] });
-    key.style.setProperty("--swatch", MODEL_COLORS[name]);
-    keys.append(key);
+
+  function showObjects(app) {
+    const row = app.root.querySelector(".objects");
+    const state = JSON.stringify([app.selected, app.shown.objects.map((item) => [item.id, item.slot])]);
+    if (row.dataset.state === state) return;
+    row.dataset.state = state;
+    const add = make("button", { type: "button", textContent: "+ " + app.labels.new_object, title: app.labels.new_object_hint });
+    add.dataset.do = "new_object";
+    row.replaceChildren(...app.shown.objects.map((item) => chip(app, item)), add);
   }
-  caption.replaceChildren(make("span", { textContent: app.labels.difference }), keys);
-}
+
+  function percent(value) {
+    return (100 * value).toFixed(1) + " %";
+  }
+
+  function milliseconds(value) {
+    return (value < 10 ? value.toFixed(1) : value.toFixed(0)) + " ms";
+  }
+
+  // What an opening is at: a file is sent, or the server works on it.
+  function openingText(app) {
+    if (!app.sending) return app.labels.opening;
+    const { sent, all } = app.sending, [unit, bytes, digits] = all < 1e6 ? ["kB", 1e3, 0] : ["MB", 1e6, 1];
+    return app.labels.sending.replace("{percent}", Math.floor((100 * sent) / all)).replace("{unit}", unit)
+      .replace("{sent}", (sent / bytes).toFixed(digits)).replace("{all}", (all / bytes).toFixed(digits));
+  }
+
+  function promptsUsed(app, item) {
+    const clicks = String(item.clicks.length);
+    const used = item.box ? app.labels.clicks_box.replace("{clicks}", clicks) : clicks;
+    return item.given ? app.labels.with_mask.replace("{prompts}", used) : used;
+  }
+
+  function showCaption(app) {
+    const caption = app.root.querySelector(".pane.single figcaption");
+    if (caption.dataset.shown === app.viewName) return;
+    caption.dataset.shown = app.viewName;
+    if (app.viewName === "swipe") {
+      caption.replaceChildren(
+        make("span", { textContent: app.labels.base }), make("span", { textContent: app.labels.refined }),
+      );
+      return;
+    }
+    const keys = make("span");
+    for (const [name, label] of [["base", "only_base"], ["refined", "only_refined"], ["both", "both"]]) {
+      const key = make("span", { className: "key", textContent: app.labels[label] });
+      key.style.setProperty("--swatch", MODEL_COLORS[name]);
+      keys.append(key);
+    }
+    caption.replaceChildren(make("span", { textContent: app.labels.difference }), keys);
+  }
+
+  return {
+    make, milliseconds, openingText, percent, press, promptsUsed, showCaption, showExamples, showObjects,
+  };
+})();

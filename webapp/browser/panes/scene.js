@@ -1,123 +1,125 @@
 // The scene: what the server last said, with the edits on top that it has not answered yet.
+studio.scene = (() => {
+  const { PATIENCE, call, takeAnswer } = studio.calls;
 
-const PATIENCE = 8000;
-const OPENING_PATIENCE = 60000;
-
-function nextSlot(objects) {
-  const taken = new Set(objects.map((item) => item.slot));
-  let slot = 0;
-  while (taken.has(slot)) slot++;
-  return slot;
-}
-
-function blankObject(scene) {
-  return { id: scene.next_id++, slot: nextSlot(scene.objects), clicks: [], box: null, answer: null };
-}
-
-const EDITS = {
-  click: (item, edit) => item.clicks.push([edit.x, edit.y, edit.positive]),
-  move: (item, edit) => {
-    const click = item.clicks[edit.index];
-    if (click) item.clicks[edit.index] = [edit.x, edit.y, click[2]];
-  },
-  delete: (item, edit) => item.clicks.splice(edit.index, 1),
-  box: (item, edit) => { item.box = edit.box; },
-  delete_box: (item) => { item.box = null; },
-  delete_mask: (item) => { item.given = null; },
-  clear: (item) => { item.clicks = []; item.box = item.given = item.answer = null; },
-};
-
-// Prompts belong to a frame of a clip; a picture has none.
-function applyEdit(app, scene, edit) {
-  if (edit.type === "add_object") scene.objects.push(blankObject(scene));
-  else if (edit.type === "reset") scene.objects = [];
-  else if (edit.type === "remove_object") {
-    scene.objects = scene.objects.filter((item) => item.id !== edit.object);
-  } else if (EDITS[edit.type] && edit.frame === app.at) {
-    const item = scene.objects.find((one) => one.id === edit.object);
-    if (item) EDITS[edit.type](item, edit);
+  function nextSlot(objects) {
+    const taken = new Set(objects.map((item) => item.slot));
+    let slot = 0;
+    while (taken.has(slot)) slot++;
+    return slot;
   }
-  if (!scene.objects.length) scene.objects.push(blankObject(scene));
-}
 
-function refreshScene(app) {
-  const scene = sceneOf(app);
-  for (const message of app.pending) message.actions.forEach((edit) => applyEdit(app, scene, edit));
-  app.unsent.forEach((edit) => applyEdit(app, scene, edit));
-  app.shown = scene;
-  if (!scene.objects.some((item) => item.id === app.selected)) {
-    app.selected = scene.objects.length ? scene.objects[scene.objects.length - 1].id : 0;
+  function blankObject(scene) {
+    return { id: scene.next_id++, slot: nextSlot(scene.objects), clicks: [], box: null, answer: null };
   }
-  app.redraw();
-}
 
-function chosenObject(app) {
-  return app.shown.objects.find((item) => item.id === app.selected) || null;
-}
+  const EDITS = {
+    click: (item, action) => item.clicks.push([action.x, action.y, action.positive]),
+    move: (item, action) => {
+      const click = item.clicks[action.index];
+      if (click) item.clicks[action.index] = [action.x, action.y, click[2]];
+    },
+    delete: (item, action) => item.clicks.splice(action.index, 1),
+    box: (item, action) => { item.box = action.box; },
+    delete_box: (item) => { item.box = null; },
+    delete_mask: (item) => { item.given = null; },
+    clear: (item) => { item.clicks = []; item.box = item.given = item.answer = null; },
+  };
 
-// While one message is under way further edits wait and go together in the next.
-function sendEdits(app) {
-  if (!app.unsent.length || app.opening) return;
-  const late = app.flight && performance.now() - app.flight.at > PATIENCE;
-  if (app.flight && !late) return;
-  const message = { seq: ++app.seq, actions: app.unsent };
-  app.pending.push(message);
-  app.unsent = [];
-  app.flight = { seq: message.seq, at: performance.now() };
-  app.trigger("edit_prompts", {
-    seq: message.seq, picture: app.picture.key, have: [...app.answers.keys()], actions: message.actions,
-  });
-  clearTimeout(app.alarm);
-  app.alarm = setTimeout(() => {
-    if (!app.flight) return;
-    app.late = true;
-    app.say(app.labels.no_reply);
+  // Prompts belong to a frame of a clip; a picture has none.
+  function applyEdit(app, scene, action) {
+    if (action.type === "add_object") scene.objects.push(blankObject(scene));
+    else if (action.type === "reset") scene.objects = [];
+    else if (action.type === "remove_object") {
+      scene.objects = scene.objects.filter((item) => item.id !== action.object);
+    } else if (EDITS[action.type] && action.frame === app.at) {
+      const item = scene.objects.find((one) => one.id === action.object);
+      if (item) EDITS[action.type](item, action);
+    }
+    if (!scene.objects.length) scene.objects.push(blankObject(scene));
+  }
+
+  // Edits that the server has not answered yet.
+  function openEdits(app) {
+    return app.flight ? [...app.flight.actions, ...app.unsent] : app.unsent;
+  }
+
+  function refreshScene(app) {
+    const scene = app.doc.scene(app);
+    openEdits(app).forEach((action) => applyEdit(app, scene, action));
+    app.shown = scene;
+    if (!scene.objects.some((item) => item.id === app.selected)) {
+      app.selected = scene.objects.length ? scene.objects[scene.objects.length - 1].id : 0;
+    }
+    app.redraw();
+  }
+
+  function chosenObject(app) {
+    return app.shown.objects.find((item) => item.id === app.selected) || null;
+  }
+
+  // While one message is under way further edits wait and go together in the next. The server takes a
+  // message of one number once, so that it can be sent again when its answer was lost.
+  async function sendEdits(app) {
+    if (app.flight || app.opening || !app.unsent.length) return;
+    const flight = { seq: ++app.seq, actions: app.unsent };
+    app.flight = flight;
+    app.unsent = [];
+    await call(app, "edit_prompts", {
+      picture: app.picture.key, number: ++app.edits, have: [...app.answers.keys()], actions: flight.actions,
+    }, {
+      seq: flight.seq, patience: PATIENCE.edit, tries: Infinity, lost: "no_reply",
+      wanted: () => app.flight === flight && app.root.isConnected,
+    });
+  }
+
+  function edit(app, ...actions) {
+    if (!app.picture || app.opening) return;
+    app.say("");
+    app.since = performance.now();
+    app.unsent.push(...actions.map((action) => ({ ...action, frame: app.at })));
+    refreshScene(app);
     sendEdits(app);
-  }, PATIENCE + 100);
-}
-
-function edit(app, ...actions) {
-  if (!app.picture || app.opening) return;
-  app.say("");
-  app.since = performance.now();
-  app.unsent.push(...actions.map((action) => ({ ...action, frame: app.at })));
-  refreshScene(app);
-  sendEdits(app);
-}
-
-function addObject(app) {
-  if (app.shown.objects.length >= app.most.objects) {
-    app.say(app.labels.at_most.replace("{limit}", app.most.objects));
-    return;
   }
-  app.selected = app.shown.next_id;
-  edit(app, { type: "add_object" });
-}
 
-function layersOf(app, answerId) {
-  let layers = app.layers.get(answerId);
-  const answer = layers ? null : answerOf(app, answerId);
-  if (answer) {
-    layers = makeLayers(answer);
-    app.layers.set(answerId, layers);
+  function addObject(app) {
+    if (app.shown.objects.length >= app.most.objects) {
+      app.say(app.labels.at_most.replace("{limit}", app.most.objects));
+      return;
+    }
+    app.selected = app.shown.next_id;
+    edit(app, { type: "add_object" });
   }
-  return layers;
-}
 
-// What to paint: each object's last answer, also while a newer one is awaited; the chosen on top.
-function answeredObjects(app) {
-  return app.shown.objects
-    .filter((item) => item.answer !== null && layersOf(app, item.answer))
-    .sort((a, b) => (a.id === app.selected) - (b.id === app.selected));
-}
+  // Forgets what belonged to the picture or clip before.
+  function emptyScene(app) {
+    Object.assign(app, { flight: null, unsent: [], held: [], draft: null, selected: 0, image: null });
+  }
 
-// Takes the server's scene: edits that it has answered are no longer pending.
-function acknowledge(app, value) {
-  app.answered = value.seq;
-  if (app.flight && value.seq >= app.flight.seq) app.flight = null;
-  if (app.opening && value.seq >= app.opening) app.opening = 0;
-  app.pending = app.pending.filter((message) => message.seq > value.seq);
-  app.server = value;
-  if (value.message || app.late) app.say(value.message);
-  app.late = false;
-}
+  // Takes the server's scene, and gives the answer to whoever waits for it. False if it is of an
+  // opening that a later wish has replaced; it is kept in case that one fails.
+  function takeScene(app, value, isOther, open) {
+    const { seq } = value;
+    if (seq !== null) {
+      takeAnswer(app, seq, value);
+      if (seq < app.opened) return false;
+      if (isOther && app.opening && seq !== app.opening) {
+        app.aside = value;
+        return false;
+      }
+      if (seq === app.opening) app.opening = 0;
+      if (app.flight && seq === app.flight.seq) app.flight = null;
+    }
+    if (isOther) {
+      emptyScene(app);
+      app.opened = seq || 0;
+      app.aside = null;
+      open();
+    }
+    app.server = value;
+    if (value.message) app.say(value.message);
+    return true;
+  }
+
+  return { addObject, chosenObject, edit, openEdits, refreshScene, sendEdits, takeScene };
+})();

@@ -1,63 +1,50 @@
-// A picture and what the server says of it.
+// A picture and what the server says of it; starts the image tab.
+(() => {
+  const { resetView } = studio.geometry;
+  const { PATIENCE, call } = studio.calls;
+  const { openEdits, refreshScene, sendEdits, takeScene } = studio.scene;
+  const { showPanel } = studio.picturePanel;
+  const KEPT = 120;
 
-function sceneOf(app) {
-  const server = app.server;
-  return {
-    next_id: server.next_id,
-    objects: server.objects.map((item) => ({ ...item, clicks: item.clicks.map((c) => [...c]) })),
-  };
-}
-
-function answerOf(app, id) {
-  return app.answers.get(id);
-}
-
-function keepAnswers(app, answers) {
-  for (const answer of answers) app.answers.set(answer.id, answer);
-  const { objects, truth } = app.server;
-  const used = new Set(objects.flatMap((item) => [item.answer, item.given && item.given.id]));
-  if (truth) used.add(truth.id);
-  for (const id of [...app.layers.keys()]) if (!used.has(id)) app.layers.delete(id);
-  for (const id of [...app.answers.keys()]) {
-    if (app.answers.size <= 120) break;
-    if (!used.has(id)) app.answers.delete(id);
+  function scene(app) {
+    const { next_id, objects } = app.server;
+    return { next_id, objects: objects.map((item) => ({ ...item, clicks: item.clicks.map((c) => [...c]) })) };
   }
-}
 
-function openPicture(app, picture) {
-  app.picture = picture;
-  app.answers.clear();
-  app.layers.clear();
-  app.maps.clear();
-  app.pending = [];
-  app.unsent = [];
-  app.held = [];
-  app.draft = null;
-  app.image = null;
-  app.selected = 0;
-  const image = new Image();
-  image.onload = () => {
-    if (app.picture !== picture) return;
+  // A mask that came with the scene is kept like an answer whose two masks are the same, so that it
+  // is drawn like one.
+  function keepMask(app, mask) {
+    if (mask && mask.rle) app.answers.set(mask.id, { id: mask.id, base: mask.rle, refined: mask.rle });
+  }
+
+  function keepAnswers(app) {
+    const { answers, objects, truth } = app.server;
+    for (const answer of answers) app.answers.set(answer.id, answer);
+    for (const mask of [truth, ...objects.map((item) => item.given)]) keepMask(app, mask);
+    const used = new Set(objects.flatMap((item) => [item.answer, item.given && item.given.id]));
+    if (truth) used.add(truth.id);
+    for (const id of [...app.layers.keys()]) if (!used.has(id)) app.layers.delete(id);
+    for (const id of [...app.answers.keys()]) {
+      if (app.answers.size <= KEPT) break;
+      if (!used.has(id)) app.answers.delete(id);
+    }
+  }
+
+  async function openPicture(app, picture) {
+    app.picture = picture;
+    app.answers.clear();
+    app.layers.clear();
+    resetView(app.view, picture);
+    const wanted = () => app.picture === picture;
+    const image = await call(app, "image", picture.file.url, { patience: PATIENCE.picture, tries: 5, wanted });
+    if (!image) return;
     app.image = image;
     app.layout();
-  };
-  image.src = picture.file.url;
-  resetView(app.view, picture);
-}
+  }
 
-function receive(app, value) {
-  if (!value) return;
-  takeMaps(app, value.soft);
-  if (value.seq === null) value.seq = app.answered;
-  if (value.seq < app.answered) return;
-  const other = value.picture && (!app.picture || app.picture.key !== value.picture.key);
-  if (other) openPicture(app, value.picture);
-  acknowledge(app, value);
-  keepAnswers(app, value.answers);
-  keepGiven(app);
-  refreshScene(app);
-  if (other) app.layout();
-  if (app.since && !app.pending.length && !app.unsent.length) {
+  // Measures how long it took from a click until its masks were painted.
+  function measure(app) {
+    if (!app.since || openEdits(app).length) return;
     const since = app.since;
     app.since = 0;
     requestAnimationFrame(() => setTimeout(() => {
@@ -65,12 +52,30 @@ function receive(app, value) {
       app.redraw();
     }, 0));
   }
-  sendEdits(app);
-}
 
-function askExport(app, data) {
-  app.trigger("export_file", {
-    seq: app.seq, have: [...app.answers.keys()], kind: data.export, model: data.model || "",
-    object: app.selected,
-  });
-}
+  function receive(app, value) {
+    if (!value) return;
+    const { picture } = value;
+    const isOther = Boolean(picture) && (!app.picture || app.picture.key !== picture.key);
+    if (!takeScene(app, value, isOther, () => openPicture(app, picture))) return;
+    keepAnswers(app);
+    refreshScene(app);
+    if (isOther) app.layout();
+    measure(app);
+    sendEdits(app);
+  }
+
+  const picture = {
+    scene,
+    receive,
+    fields: () => ({}),
+    answer: (app, id) => app.answers.get(id),
+    feature: (app) => ({ show: () => showPanel(app) }),
+    export: (app, data) => call(app, "export_file", {
+      have: [...app.answers.keys()], kind: data.export, model: data.model || "", object: app.selected,
+    }, { tries: 1, failed: "no_download" }),
+  };
+  studio.app.start(picture, [
+    studio.probabilities, studio.band, studio.maskPrompts, studio.loupe, studio.brush, studio.curve,
+  ]);
+})();

@@ -1,0 +1,150 @@
+// Every request to the server. An answer may be late, be lost or be a failure; whoever calls gets it,
+// or null once it is given up and the person has been told. Nothing here throws.
+studio.calls = (() => {
+  const { listenLost } = studio.connection;
+
+  // Milliseconds of silence after which an answer counts as lost; tests shorten them.
+  const PATIENCE = {
+    edit: 8000, event: 20000, open: 60000, upload: 30000, reply: 15000, picture: 15000, overtaken: 1000,
+    pause: 1000, ...window.studioPatience,
+  };
+  const LONGEST = 60000;
+
+  function sleep(milliseconds) {
+    return new Promise((done) => setTimeout(done, milliseconds));
+  }
+
+  // The answer, or null once there was no sign of it for `patience`; `touch` is such a sign.
+  function awaitAnswer(ask, patience) {
+    return new Promise((done) => {
+      let alarm = 0;
+      const end = (answer) => {
+        clearTimeout(alarm);
+        done(answer === undefined ? null : answer);
+      };
+      const touch = (limit) => {
+        clearTimeout(alarm);
+        alarm = setTimeout(() => end(null), limit);
+      };
+      touch(patience);
+      ask((limit = patience) => touch(limit)).then(end, () => end(null));
+    });
+  }
+
+  // Sends a file ourselves: gradio's `upload` does not say how much has been sent.
+  function sendFile(app, file, touch, wanted) {
+    return new Promise((done, fail) => {
+      const { root = "", api_prefix: prefix = "" } = window.gradio_config || {};
+      const request = new XMLHttpRequest(), form = new FormData();
+      form.append("files", file);
+      request.open("POST", root + prefix + "/upload");
+      request.responseType = "json";
+      request.upload.onprogress = (event) => {
+        if (!wanted()) return request.abort();
+        touch();
+        app.sending = { sent: event.loaded, all: event.total };
+        app.redraw();
+      };
+      request.onload = () => (request.status === 200 ? done(request.response[0]) : fail());
+      request.onerror = request.onabort = fail;
+      request.send(form);
+    }).finally(() => {
+      app.sending = null;
+      app.redraw();
+    });
+  }
+
+  async function loadImage(url) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    return image;
+  }
+
+  // Gradio's events give no answer: it is a later value of the component with the same number.
+  function trigger(app, name, message, touch) {
+    return new Promise((answer) => {
+      app.awaited.set(message.seq, { name, answer, touch });
+      app.trigger(name, message);
+    });
+  }
+
+  // Gives the answer with this number to whoever waits for it. Events are answered in order, and two
+  // answers at once come as one value: an earlier one that is still awaited will hardly come.
+  function takeAnswer(app, seq, answer) {
+    const asked = app.awaited.get(seq);
+    app.awaited.delete(seq);
+    if (asked) asked.answer(answer);
+    for (const [other, late] of app.awaited) if (other < seq) late.touch(PATIENCE.overtaken);
+  }
+
+  // A finished file goes to a component of its own, which tells here that it came.
+  function listenDownloads(app) {
+    document.addEventListener("studio-download", (event) => {
+      const asked = app.awaited.get(event.detail);
+      if (!asked || asked.name !== "export_file") return;
+      app.awaited.delete(event.detail);
+      asked.answer(true);
+    });
+  }
+
+  // Events that were not sent, or whose answers may be lost, are asked for again at once.
+  function listenLosses(app) {
+    listenLost((seq) => {
+      for (const [other, asked] of app.awaited) if (seq === null || other === seq) asked.touch(0);
+    });
+  }
+
+  const WAYS = {
+    upload: (app, file, touch, { wanted }) => sendFile(app, file, touch, wanted),
+    image: (app, url) => loadImage(url),
+  };
+
+  function ask(app, name, values, touch, options) {
+    if (WAYS[name]) return WAYS[name](app, values, touch, options);
+    if (app.functions[name]) return app.functions[name](values);
+    return trigger(app, name, { seq: options.seq, ...values }, touch);
+  }
+
+  function say(app, label) {
+    app.trouble = app.labels[label];
+    app.say(app.trouble);
+  }
+
+  function unsay(app) {
+    if (app.trouble && app.root.querySelector(".message").textContent === app.trouble) app.say("");
+    app.trouble = "";
+  }
+
+  // Options: `seq` is the event's number, `patience` as above, `tries` after how many losses it is
+  // given up, `lost` and `failed` what is said then, `wanted` tells whether anybody still waits, and
+  // `again` whether to send it once more after a loss.
+  async function call(app, name, values, options) {
+    const {
+      seq = ++app.seq, patience = PATIENCE.event, tries = 2, lost = "lost", failed = "given_up",
+      wanted = () => true, again = async () => true,
+    } = options || {};
+    let wait = patience, pause = PATIENCE.pause;
+    for (let losses = 1; ; losses++) {
+      const answer = await awaitAnswer((touch) => ask(app, name, values, touch, { seq, wanted }), wait);
+      if (answer !== null) unsay(app);
+      if (!wanted()) return null;
+      if (answer !== null) {
+        if (answer.message && app.functions[name]) app.say(answer.message);
+        return answer;
+      }
+      app.redraw();
+      if (losses >= tries) {
+        say(app, failed);
+        return null;
+      }
+      say(app, lost);
+      await sleep(pause);
+      if (!wanted() || !(await again())) return null;
+      wait = Math.min(2 * wait, LONGEST);
+      pause = Math.min(2 * pause, LONGEST / 4);
+    }
+  }
+
+  return { PATIENCE, call, listenDownloads, listenLosses, sleep, takeAnswer };
+})();
