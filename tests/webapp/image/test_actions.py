@@ -58,7 +58,7 @@ def test_a_message_that_comes_again_is_applied_once(studio: Studio, opened: Imag
 
     state = opened
     for number, x in ((1, 100), (1, 100), (2, 200), (1, 100), (2, 200)):
-        state = actions.edit(studio, state, numbered(number, x)).state
+        state = actions.edit_picture(studio, state, numbered(number, x)).state
     assert [one.x for one in state.scene.find(1).prompts.clicks] == [100, 200]
 
 

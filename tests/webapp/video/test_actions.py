@@ -140,7 +140,7 @@ def masks(job: ClipJob, index: int, target: int = 1) -> np.ndarray:
 def test_a_message_that_comes_again_is_applied_once(bench: Bench, job: ClipJob) -> None:
     for number in (1, 1, 2, 1):
         values = {"seq": 1, "number": number, "actions": [click(3, 40, 60)]}
-        actions.edit_clip(bench.studio, job, read_message(values))
+        video_actions.edit_clip(bench.studio, job, read_message(values))
     clicks = job.state.scene.find(1).frames[3].prompts.clicks
     assert len(clicks) == 2
 
