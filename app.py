@@ -17,7 +17,7 @@ from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
 from refiner.files.pictures import read_image
 from refiner.network.checkpoint import HQ
 from refiner.predict.loading import load_any
-from refiner.predict.segmenter import ImageSegmenter, load_segmenter
+from refiner.predict.segmenter import ImageSegmenter, load_segmenter, use_own_cores
 from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from webapp.page import build_page, launch
@@ -88,6 +88,7 @@ def _loader(segmenter: Segmenter, device: str | None) -> Callable[[str], Segment
 def main() -> int:
     """Run until interrupted; return the exit code."""
     arguments = _arguments()
+    use_own_cores()
     try:
         segmenter = load_any(
             backbone=arguments.backbone,

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from refiner.files.painting import object_color, overlay
 from refiner.files.pictures import read_image
-from refiner.files.results import object_color, overlay
 from refiner.predict.segmenter import load_segmenter
 from refiner.types import ImageArray, Prompts
 from webapp.shared.examples import ExampleSource, installed

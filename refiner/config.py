@@ -13,7 +13,7 @@ OFFICIAL = {
 }
 LITE = "sam2-lite"
 BACKBONES = (LITE, *OFFICIAL)
-TITLES = {
+BACKBONE_TITLES = {
     LITE: "SAM2-Lite",
     "sam2.1-tiny": "SAM2.1-T",
     "sam2.1-small": "SAM2.1-S",

@@ -8,12 +8,14 @@ picture and (width, height) its bottom-right corner; pixel (column, row) covers
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from refiner.config import VARIANTS
 
 MAX_CLICKS = 1000
 MAX_OBJECTS = 64
@@ -145,8 +147,22 @@ class Mask:
 class MaskPair:
     """SAM2's and SAM2Refiner's masks for the same object and the same prompts."""
 
+    MODELS: ClassVar[Mapping[str, str]] = {"sam2": "base", "sam2refiner": "refined"}
+    """Which half each model's is, in the order they stand side by side."""
+
     base: Mask
     refined: Mask
+
+    def mask_of(self, model: str) -> Mask:
+        """Return the mask of `sam2`, or of the one of `config.VARIANTS` that refined it.
+
+        Raises:
+            InputError: the model is unknown.
+        """
+        if model != "sam2" and model not in VARIANTS:
+            known = ", ".join(("sam2", *VARIANTS))
+            raise InputError(f"Unknown model {model!r}; expected one of: {known}.")
+        return self.base if model == "sam2" else self.refined
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +231,17 @@ def check_image(image: Any) -> ImageArray:
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise InputError(f"The picture must have the shape (height, width, 3), got {image.shape}.")
     return image
+
+
+def check_mask(mask: Any, size_hw: tuple[int, ...] | None = None) -> None:
+    """Raise InputError unless `mask` is a bool array (height, width), of `size_hw` if given."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        got = f"{mask.dtype} array" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise InputError(f"A mask must be a bool numpy array, got {got}; threshold it first.")
+    if mask.ndim != 2 or 0 in mask.shape:
+        raise InputError(f"A mask must have the shape (height, width), got {mask.shape}.")
+    if size_hw is not None and mask.shape != tuple(size_hw):
+        raise InputError(
+            f"The mask is {mask.shape[1]} x {mask.shape[0]}, but {size_hw[1]} x {size_hw[0]} pixels "
+            "are expected; masks and picture must be of the same size."
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from refiner.types import ImageArray, InputError, MaskPair, ModelInfo, Prompts
+from refiner.types import Box, Click, ImageArray, InputError, MaskPair, ModelInfo, Prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,28 @@ class FramePrompts:
             )
         if self.prompts.empty:
             raise InputError(f"Object {self.object_id} has no prompt on frame {self.frame}.")
+
+
+def gather_prompts(marks: Iterable[tuple[int, int, Click | Box]]) -> list[FramePrompts]:
+    """Put the clicks and the box of each object and frame together, in the order they come.
+
+    Args:
+        marks: frame, object and what marks the object there.
+
+    Raises:
+        InputError: there are two boxes for one object on one frame.
+    """
+    places: dict[tuple[int, int], list[Click | Box]] = {}
+    for frame, number, mark in marks:
+        places.setdefault((frame, number), []).append(mark)
+    gathered = []
+    for (frame, number), own in places.items():
+        boxes = [mark for mark in own if isinstance(mark, Box)]
+        if len(boxes) > 1:
+            raise InputError(f"Object {number} has {len(boxes)} boxes on frame {frame}; give one.")
+        clicks = tuple(mark for mark in own if isinstance(mark, Click))
+        gathered.append(FramePrompts(frame, number, Prompts(clicks, boxes[0] if boxes else None)))
+    return gathered
 
 
 @dataclass(frozen=True, slots=True, eq=False)

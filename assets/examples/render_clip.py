@@ -19,7 +19,7 @@ from PIL import Image
 
 from refiner.clips.formats import H264, Timing
 from refiner.clips.writing import ClipWriter
-from refiner.files.results import object_color
+from refiner.files.painting import object_color
 
 NAME = "wheel-clip"
 SEED = 20

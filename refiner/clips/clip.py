@@ -21,7 +21,7 @@ from refiner.video_types import VideoInfo
 
 WINDOW = 32
 CACHED_BYTES = 64_000_000
-FRAME_SECONDS = 120.0
+_FRAME_SECONDS = 120.0
 
 
 class Clip:
@@ -103,10 +103,6 @@ class Clip:
                 f"before {stop} is not among them, choose others."
             )
         return Clip(self._scan, self._start + start, self._start + stop, long_side)
-
-    def within(self, limits: ClipLimits) -> Clip:
-        """Return as much of this clip as `limits` allow to work on, as `announce` tells."""
-        return self.part(0, _frames_within(self.info, limits), limits.long_side)
 
     def __len__(self) -> int:
         return self._stop - self._start
@@ -207,7 +203,7 @@ class Clip:
     def _decoded(self) -> ImageArray | None:
         assert self._run is not None
         frame = np.empty((*self._scan.size_hw, 3), dtype=np.uint8)
-        return frame if self._run.fill(frame, FRAME_SECONDS) else None
+        return frame if self._run.fill(frame, _FRAME_SECONDS) else None
 
     def _same(self, frame: ImageArray | None) -> bool:
         expected = self._scan.checksums[self._start + self._next]
@@ -238,7 +234,7 @@ def open_clip(
         path: the file; its name tells nothing.
         start: the first frame to take.
         stop: the frame after the last one.
-        limits: what to refuse; `Clip.within` cuts and scales to the rest of it.
+        limits: what to refuse.
 
     Raises:
         InputError: no such file, another type, no frame that decodes, over a limit, or no such
@@ -246,31 +242,6 @@ def open_clip(
     """
     found = scan(path, limits or ClipLimits())
     return Clip(found, 0, len(found.ticks), None).part(start or 0, stop)
-
-
-def announce(info: VideoInfo, limits: ClipLimits) -> tuple[str, ...]:
-    """Return what `Clip.within(limits)` would cut or scale, a sentence each; none if nothing."""
-    sentences = []
-    frames = _frames_within(info, limits)
-    if frames < info.frames:
-        sentences.append(
-            f"Only {frames:,} of {info.frames:,} frames ({float(frames / info.fps):.1f} of "
-            f"{info.seconds:.1f} s) are worked on; choose which by trimming."
-        )
-    height, width = _scaled(info.size_hw, limits.long_side)
-    if (height, width) != info.size_hw:
-        sentences.append(
-            f"Frames are worked on at {width} x {height} instead of {info.size_hw[1]} x "
-            f"{info.size_hw[0]} pixels."
-        )
-    return tuple(sentences)
-
-
-def _frames_within(info: VideoInfo, limits: ClipLimits) -> int:
-    frames = info.frames if limits.frames is None else min(info.frames, limits.frames)
-    if limits.seconds is not None:
-        frames = min(frames, int(Fraction(limits.seconds) * info.fps))
-    return max(1, frames)
 
 
 def _scaled(size_hw: tuple[int, int], long_side: int | None) -> tuple[int, int]:

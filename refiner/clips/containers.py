@@ -34,23 +34,17 @@ _OTHERS = (
 
 @dataclass(frozen=True, slots=True)
 class ClipLimits:
-    """How much is read and worked on; `open_clip` refuses, `Clip.within` cuts and scales.
+    """How much `open_clip` reads.
 
     Attributes:
         file_bytes: files above are refused.
         frame_pixels: clips with larger frames are refused before one is decoded.
         decoded_frames: clips with more frames are refused.
-        frames: frames worked on at most; None is any number, here and below.
-        seconds: seconds worked on at most.
-        long_side: frames are scaled to at most this many pixels on their longer side.
     """
 
     file_bytes: int = 4_000_000_000
     frame_pixels: int = 40_000_000
     decoded_frames: int = 200_000
-    frames: int | None = None
-    seconds: float | None = None
-    long_side: int | None = None
 
 
 def source(path: str, demuxer: str, frame_pixels: int, **options: Any) -> Any:

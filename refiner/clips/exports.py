@@ -27,7 +27,7 @@ from refiner.clips.mask_exports import (
     masks_of,
 )
 from refiner.clips.writing import ClipWriter
-from refiner.files.results import object_color, overlay
+from refiner.files.painting import object_color, overlay
 from refiner.types import ImageArray, InputError, Mask, MaskPair
 from refiner.video_types import TrackedFrame
 

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refiner.clips.clip import Clip
-from refiner.files.results import mask_values, object_color, versions
+from refiner.files.painting import object_color
+from refiner.files.results import mask_values, versions
 from refiner.types import BoolArray, ImageArray, InputError, MaskPair, ModelInfo
 
 FORMAT = "sam2refiner-studio.clip"
 FORMAT_VERSION = 1
 MOST_OBJECTS = 255
-MODELS: Mapping[str, str] = {"sam2": "base", "sam2refiner": "refined"}
-"""Which half of a `MaskPair` each model's is, in the order they stand side by side."""
+MODELS = MaskPair.MODELS
 
 Pairs = Mapping[int, MaskPair]
 

@@ -18,7 +18,7 @@ from refiner.clips.ffmpeg import Run
 from refiner.clips.formats import Format, Sound, Timing
 from refiner.types import InputError
 
-FRAME_SECONDS = 120.0
+_FRAME_SECONDS = 120.0
 FINISH_SECONDS = 600.0
 LONGEST_EXPRESSION = 100_000
 """Characters, of the 131,072 that Linux takes for one argument."""
@@ -84,7 +84,7 @@ class ClipWriter:
         if self._run is None:
             raise InputError(f"{self.path.name} is finished; it takes no more frames.")
         try:
-            self._run.write(np.ascontiguousarray(frame).data.cast("B"), FRAME_SECONDS)
+            self._run.write(np.ascontiguousarray(frame).data.cast("B"), _FRAME_SECONDS)
         except (OSError, InputError) as error:
             run = self._run
             self.discard()

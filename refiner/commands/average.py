@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,24 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from refiner.commands.values import say
 from refiner.network.checkpoint import read, write
 from refiner.types import InputError
 
 
-def average(paths: Sequence[Path], out: Path, command: str) -> None:
+def add_average(parser: argparse.ArgumentParser) -> None:
+    """Describe the files that go in and the one that comes out."""
+    parser.add_argument("weights", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> None:
+    average_weights(flags.weights, flags.out, flags.command)
+    say(f"Wrote {flags.out}")
+
+
+def average_weights(paths: Sequence[Path], out: Path, command: str) -> None:
     """Write the mean of the weights in `paths` (a model soup, arXiv 2203.05482).
 
     All hold a sam2-lite, a SAM2Refiner or an HQ-SAM2. The header takes its steps and minutes, and

@@ -16,11 +16,11 @@ from refiner.network.base_model import reference_predictor
 from refiner.predict.segmenter import ImageSegmenter
 from refiner.types import Click, Prompts
 
-SIZE_HW = (720, 960)
+_SIZE_HW = (720, 960)
 REPEATS = 9
 
 
-def measure(segmenter: ImageSegmenter) -> dict[str, float]:
+def measure_clicks(segmenter: ImageSegmenter) -> dict[str, float]:
     """Time a new picture and clicks on it, ours and the sam2 package's predictor in turns.
 
     Returns:
@@ -55,7 +55,7 @@ def measure(segmenter: ImageSegmenter) -> dict[str, float]:
 
 def _picture(seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (*SIZE_HW, 3), dtype=np.uint8)
+    return rng.integers(0, 256, (*_SIZE_HW, 3), dtype=np.uint8)
 
 
 def _milliseconds(call: Callable[[], object]) -> float:

@@ -24,8 +24,8 @@ from refiner.predict.tracker import load_tracker
 from refiner.types import Box, Prompts
 from refiner.video_types import FramePrompts
 
-SIZE_HW = (360, 640)
-BOX = Box(200, 90, 440, 280)
+_SIZE_HW = (360, 640)
+_BOX = Box(200, 90, 440, 280)
 TIMED = 16
 """Frames whose times are compared; the first two warm up and do not count."""
 SETTLED = 100
@@ -52,7 +52,7 @@ def measure_tracking(segmenter: ImageSegmenter, frames: int) -> dict[str, float]
 
 def _make_clip(file: Path, frames: int) -> None:
     """Write a moving test picture, the same in every run."""
-    height, width = SIZE_HW
+    height, width = _SIZE_HW
     source = ffmpeg.input(f"testsrc2=size={width}x{height}:rate=25", format="lavfi")
     output = source.output(str(file), **{"frames:v": frames}, pix_fmt="yuv420p")
     output.run(cmd=executable(), quiet=True)
@@ -60,7 +60,7 @@ def _make_clip(file: Path, frames: int) -> None:
 
 def _compare_times(segmenter: ImageSegmenter, clip: Clip, folder: Path) -> dict[str, float]:
     """Step through the same frames with all three in turns."""
-    prompts = [FramePrompts(0, 1, Prompts(box=BOX))]
+    prompts = [FramePrompts(0, 1, Prompts(box=_BOX))]
     streams: dict[str, Iterable[object]] = {
         "track_sam2": _reference(segmenter, clip, folder),
         "track_both": load_tracker(segmenter).track(clip, prompts),
@@ -85,7 +85,7 @@ def _reference(segmenter: ImageSegmenter, clip: Clip, folder: Path) -> Iterable[
         Image.fromarray(clip[index]).save(folder / f"{index:05}.jpg")
     predictor = reference_video_predictor(segmenter.base)
     state = predictor.init_state(str(folder))
-    predictor.add_new_points_or_box(state, 0, 1, box=[BOX.x0, BOX.y0, BOX.x1, BOX.y1])
+    predictor.add_new_points_or_box(state, 0, 1, box=[_BOX.x0, _BOX.y0, _BOX.x1, _BOX.y1])
     stream: Iterable[object] = predictor.propagate_in_video(state)
     return stream
 
@@ -94,7 +94,9 @@ def _growth(segmenter: ImageSegmenter, clip: Clip) -> float:
     """Return the growth of resident memory after frame SETTLED, in MB."""
     process = psutil.Process()
     settled = most = 0
-    tracked = load_tracker(segmenter, fast=True).track(clip, [FramePrompts(0, 1, Prompts(box=BOX))])
+    tracked = load_tracker(segmenter, fast=True).track(
+        clip, [FramePrompts(0, 1, Prompts(box=_BOX))]
+    )
     for found in tqdm(tracked, total=len(clip), unit="frame"):
         now = process.memory_info().rss
         if found.index == SETTLED:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from refiner.commands.values import ModelOptions, add_model_options, say, to_options
 from refiner.config import LITE, VARIANTS, RefinerConfig, weights_name
 from refiner.data.image_sets import read_dataset
 from refiner.data.manifest import VIDEO_KIND, Row, read_manifest
 from refiner.data.video_sets import LVOS_SETS, read_lvos
-from refiner.evaluation.photos import evaluate_images, parse_models
+from refiner.evaluation.photos import BASE, evaluate_images, parse_models
 from refiner.evaluation.prompts import PromptSpec, parse_prompt_specs
+from refiner.evaluation.report.photos import text_table
+from refiner.evaluation.report.videos import text_video_table
+from refiner.evaluation.videos import evaluate_videos
+from refiner.files.atomic import replacing
+from refiner.files.results import versions
 from refiner.network.checkpoint import HQ, REFINER
-from refiner.predict.segmenter import WEIGHTS, load_segmenter
+from refiner.predict.segmenter import WEIGHTS, ImageSegmenter, load_segmenter, use_own_cores
+from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker
 
 DEFAULT_PROMPTS = "box,points:1,points:2,points:3,points:5,points:10"
-DEFAULT_MODELS = "sam2,sam2refiner"
 PHOTOS, VIDEOS = "photos", "videos"
 _PACKAGES = ("torch", "sam2", "timm", "numpy", "opencv-python", "vos-benchmark")
 
@@ -35,8 +41,8 @@ class EvaluateOptions:
 
     The photos and videos are those of one `split` of a `manifest` (None: of all), or those of a
     `dataset`, one of `datasets.EVALUATION_SETS` or `video_datasets.LVOS_SETS`, below the folder
-    `root`; `only` keeps the `photos` or the `videos`. `prompts` and `models` are comma-separated
-    names; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
+    `root`; `only` keeps the `photos` or the `videos`. `prompts` are comma-separated
+    names, `models` some of `photos.MODEL_NAMES`; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
     1, ... that random points are drawn with; `source` keeps the rows of some sources, `limit` so many
     photos and so many videos, spread evenly; `fast` tracks videos with quarters of half size. `json` is where the document goes, `resume` a file
     that finished photos are kept in (and, with `.videos` in its name, finished videos), so that the
@@ -48,7 +54,7 @@ class EvaluateOptions:
     dataset: str | None = None
     root: Path | None = None
     prompts: str = DEFAULT_PROMPTS
-    models: str = DEFAULT_MODELS
+    models: tuple[str, ...] = (BASE, REFINER)
     seeds: int = 3
     source: str | None = None
     only: str | None = None
@@ -60,8 +66,59 @@ class EvaluateOptions:
     progress: bool = True
 
 
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `EvaluateOptions` and the models'."""
+    places = parser.add_mutually_exclusive_group(required=True)
+    places.add_argument("--manifest", type=Path)
+    places.add_argument(
+        "--dataset", help="dis, coift, hrsod, thinobject, lvos1 or lvos2, below --root"
+    )
+    parser.add_argument("--root", type=Path, metavar="DIR", help="where the dataset's folders are")
+    parser.add_argument("--split", help="of the manifest")
+    parser.add_argument("--prompts", help="box,mask,points:1,points:10,noc")
+    parser.add_argument("--models", help="sam2, sam2refiner, hq-sam2, ablations, by comma; or all")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--source", help="only the rows of these sources, by comma")
+    parser.add_argument("--only", choices=(PHOTOS, VIDEOS), help="both if not given")
+    parser.add_argument("--limit", type=int, help="only so many of each, spread evenly")
+    parser.add_argument("--fast", action="store_true", help="videos: quarters of half size")
+    parser.add_argument("--resume", type=Path, help="keep what is finished here and go on from it")
+    parser.add_argument("--json", type=Path, metavar="OUT.json")
+    add_model_options(parser)
+    parser.add_argument("--hq", type=Path, default=None, help="HQ-SAM2's weights")
+    parser.add_argument(
+        "--refiners",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="weights of all models, as train leaves them",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> None:
+    """Measure and print a table per source."""
+    if hasattr(flags, "models"):
+        flags.models = parse_models(flags.models)
+    options, chosen = to_options(EvaluateOptions, flags), to_options(ModelOptions, flags)
+    use_own_cores()
+    segmenters = load_segmenters(
+        options.models,
+        {REFINER: chosen.refiner, HQ: flags.hq},
+        chosen.backbone,
+        chosen.device,
+        chosen.weights,
+        flags.refiners,
+    )
+    document = evaluate_models(
+        segmenters, options, lambda: load_trackers(segmenters, fast=options.fast)
+    )
+    tables = (text_table(document), text_video_table(document))
+    say("\n\n".join(table for table in tables if table))
+
+
 def load_segmenters(
-    models: str,
+    models: Sequence[str],
     weights: Mapping[str, Path | None],
     backbone: str = LITE,
     device: str | None = None,
@@ -71,7 +128,7 @@ def load_segmenters(
     """Load what gives the masks of `models`, by refined model; `sam2` alone takes SAM2Refiner's.
 
     Args:
-        models: Comma-separated names.
+        models: Some of `photos.MODEL_NAMES`.
         weights: Files by refined model; where there is none, the one in `folder`.
         backbone: The base of all of them; see `load_segmenter`, also for `device`.
         device: Where to run.
@@ -79,10 +136,10 @@ def load_segmenters(
         folder: Holds weights named as `train` names them; the embedded ones if not given.
 
     Raises:
-        InputError: a model is unknown, or its weights are missing or those of another model.
+        InputError: the weights of a model are missing or those of another model.
     """
     segmenters: dict[str, Segmenter] = {}
-    for name in [model for model in parse_models(models) if model in VARIANTS] or [REFINER]:
+    for name in [model for model in models if model in VARIANTS] or [REFINER]:
         file = weights.get(name) or _in_folder(folder or WEIGHTS, name, backbone)
         segmenters[name] = segmenter = load_segmenter(backbone, device, base, file)
         held = _variant(segmenter.info.details)
@@ -123,9 +180,6 @@ def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) ->
     Raises:
         InputError: one of them cannot track.
     """
-    from refiner.predict.segmenter import ImageSegmenter
-    from refiner.predict.tracker import load_tracker
-
     trackers: dict[str, Tracker] = {}
     for name, segmenter in segmenters.items():
         if not isinstance(segmenter, ImageSegmenter):
@@ -134,7 +188,7 @@ def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) ->
     return trackers
 
 
-def run(
+def evaluate_models(
     segmenters: Mapping[str, Segmenter],
     options: EvaluateOptions,
     trackers: Callable[[], Mapping[str, Tracker]] | None = None,
@@ -152,7 +206,7 @@ def run(
         InputError: an option, the manifest or the data set cannot be used.
     """
     specs = parse_prompt_specs(options.prompts)
-    models = parse_models(options.models)
+    models = options.models
     photos, videos = _select(options, specs, tracked=trackers is not None)
     for file in filter(None, (options.json, options.resume)):
         _make_folder(file)
@@ -170,8 +224,6 @@ def run(
             resume=options.resume,
         )
     if videos:
-        from refiner.evaluation.videos import evaluate_videos
-
         kept = options.resume and options.resume.with_suffix(f".videos{options.resume.suffix}")
         table += evaluate_videos(
             tracking,
@@ -191,9 +243,11 @@ def run(
         "videos": len(videos),
         "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
     }
-    document = {"rows": table, "config": config, "versions": versions()}
+    document = {"rows": table, "config": config, "versions": measuring_versions()}
     if options.json:
-        _write(options.json, json.dumps(document, indent=1, default=str, allow_nan=False) + "\n")
+        text = json.dumps(document, indent=1, default=str, allow_nan=False) + "\n"
+        with replacing(options.json) as part:
+            part.write_text(text, encoding="utf-8")
     return document
 
 
@@ -282,19 +336,9 @@ def _make_folder(file: Path) -> None:
         raise InputError(f"Cannot write {file}; name a file in a folder that can be written to.")
 
 
-def _write(file: Path, text: str) -> None:
-    """Write all of the file or nothing."""
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
-
-
-def versions() -> dict[str, str]:
+def measuring_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide the numbers."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package.removesuffix("-python")] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package.removesuffix("-python")] = "not installed"
-    return found
+    installed = versions(_PACKAGES)
+    return {"python": platform.python_version()} | {
+        name.removesuffix("-python"): installed.get(name, "not installed") for name in _PACKAGES
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,9 +11,19 @@ from typing import Any
 
 from tqdm import tqdm
 
+from refiner.commands.values import (
+    add_model_options,
+    load_models,
+    make_folder,
+    parse_click,
+    say,
+    to_options,
+)
 from refiner.files.mask_files import NamedMask, read_masks
+from refiner.files.painting import mask_png
 from refiner.files.pictures import read_image
-from refiner.files.results import iou, mask_png, mask_values, versions
+from refiner.files.results import mask_values, versions
+from refiner.metrics import iou
 from refiner.predict.cascade import refine
 from refiner.types import Click, ImageArray, InputError, Segmenter
 
@@ -45,7 +56,29 @@ class Refined:
     failed: list[str] = field(default_factory=list)
 
 
-def run(load: Callable[[], Segmenter], options: RefineOptions) -> Refined:
+def add_refine(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `RefineOptions` and the model's."""
+    parser.add_argument("image", type=Path, help="a picture, or a folder of pictures")
+    parser.add_argument(
+        "--mask", type=Path, required=True, help="PNG, COCO or labelme JSON, or a folder of them"
+    )
+    parser.add_argument(
+        "--point", action="append", dest="clicks", metavar="X,Y[,-]", type=parse_click
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_model_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> int:
+    """Return 1 if a picture had to be left out."""
+    options = to_options(RefineOptions, flags)
+    outcome = refine_pictures(lambda: load_models(flags), options)
+    say("\n".join(refine_summary(outcome, options.out)))
+    return 1 if outcome.failed else 0
+
+
+def refine_pictures(load: Callable[[], Segmenter], options: RefineOptions) -> Refined:
     """Refine as the options say.
 
     For each object the refined mask is written as `STEM.png` (`STEM_2.png`, ... for further objects
@@ -62,25 +95,25 @@ def run(load: Callable[[], Segmenter], options: RefineOptions) -> Refined:
             cannot be written.
     """
     pairs = find_pairs(options)
-    done = Refined()
+    outcome = Refined()
     if options.image.is_dir():
-        _make_folder(options.out)
+        make_folder(options.out)
         segmenter = load()
         for image, mask in tqdm(pairs, unit="picture", disable=not options.progress):
             try:
-                _refine_one(segmenter, _read(image, mask), image, options, done)
+                _refine_one(segmenter, _read(image, mask), image, options, outcome)
             except InputError as error:
-                done.failed.append(f"{image.name}: {error}")
+                outcome.failed.append(f"{image.name}: {error}")
     else:
         opened = _read(*pairs[0])
-        _make_folder(options.out)
+        make_folder(options.out)
         segmenter = load()
-        _refine_one(segmenter, opened, options.image, options, done)
-    if not done.images:
-        raise InputError(f"None of the {len(pairs)} pictures was refined. {done.failed[0]}")
-    document = _document(done) | {"model": asdict(segmenter.info), "versions": versions()}
+        _refine_one(segmenter, opened, options.image, options, outcome)
+    if not outcome.images:
+        raise InputError(f"None of the {len(pairs)} pictures was refined. {outcome.failed[0]}")
+    document = _document(outcome) | {"model": asdict(segmenter.info), "versions": versions()}
     _write(options.out / RESULT, (json.dumps(document, indent=1, default=str) + "\n").encode())
-    return done
+    return outcome
 
 
 def find_pairs(options: RefineOptions) -> list[tuple[Path, Path]]:
@@ -137,12 +170,12 @@ def _refine_one(
     opened: tuple[ImageArray, Sequence[NamedMask]],
     file: Path,
     options: RefineOptions,
-    done: Refined,
+    outcome: Refined,
 ) -> None:
     """Refine every object of one picture; add to `done` once all its files are written."""
     pixels, given = opened
     size_hw = pixels.shape[0], pixels.shape[1]
-    image_id = len(done.images) + 1
+    image_id = len(outcome.images) + 1
     rows = []
     for number, item in enumerate(given, start=1):
         found = refine(segmenter, pixels, item.mask, options.clicks)
@@ -151,30 +184,25 @@ def _refine_one(
         values = mask_values(found, size_hw) | {"given_iou": iou(found.mask, item.mask)}
         rows.append({"image_id": image_id, "file_name": name, **values})
     record = {"id": image_id, "file_name": file.name, "width": size_hw[1], "height": size_hw[0]}
-    done.images.append(record)
-    done.annotations += rows
-    done.labels += [item.label for item in given]
+    outcome.images.append(record)
+    outcome.annotations += rows
+    outcome.labels += [item.label for item in given]
 
 
-def _document(done: Refined) -> dict[str, Any]:
-    categories = {label: number for number, label in enumerate(dict.fromkeys(done.labels), start=1)}
+def _document(outcome: Refined) -> dict[str, Any]:
+    categories = {
+        label: number for number, label in enumerate(dict.fromkeys(outcome.labels), start=1)
+    }
     return {
-        "images": done.images,
+        "images": outcome.images,
         "annotations": [
             {"id": number, "category_id": categories[label], **row}
             for number, (label, row) in enumerate(
-                zip(done.labels, done.annotations, strict=True), start=1
+                zip(outcome.labels, outcome.annotations, strict=True), start=1
             )
         ],
         "categories": [{"id": number, "name": label} for label, number in categories.items()],
     }
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -184,10 +212,10 @@ def _write(file: Path, content: bytes) -> None:
         raise InputError(f"Cannot write {file}: {error.strerror}.") from error
 
 
-def summary(done: Refined, out: Path) -> Iterator[str]:
+def refine_summary(outcome: Refined, out: Path) -> Iterator[str]:
     """Say in lines what was written and what was left out."""
-    objects = f"{len(done.annotations)} object{'s' * (len(done.annotations) != 1)}"
-    pictures = f"{len(done.images)} picture{'s' * (len(done.images) != 1)}"
+    objects = f"{len(outcome.annotations)} object{'s' * (len(outcome.annotations) != 1)}"
+    pictures = f"{len(outcome.images)} picture{'s' * (len(outcome.images) != 1)}"
     yield f"Wrote {out}: {objects} of {pictures}, and {RESULT}"
-    for reason in done.failed:
+    for reason in outcome.failed:
         yield f"Left out {reason}"

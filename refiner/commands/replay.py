@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from refiner.commands.values import say
+from refiner.config import BACKBONES
+from refiner.files.painting import mask_png
 from refiner.files.pictures import read_bytes, read_image, scaled_down
-from refiner.files.results import mask_png, versions
+from refiner.files.results import versions
 from refiner.files.session import (
     MAX_SESSION_BYTES,
-    MODELS,
     Session,
     check_model,
     image_hash,
     mask_hash,
     read_session,
 )
-from refiner.types import ImageArray, InputError, Segmenter
+from refiner.predict.loading import load_any
+from refiner.predict.segmenter import current_build, use_own_cores
+from refiner.types import ImageArray, InputError, MaskPair, Segmenter
+
+MAX_THREADS = 256
+"""More than this no session asks for in earnest."""
 
 Load = Callable[[Session], Segmenter]
 
@@ -34,7 +44,69 @@ class Replay:
     masks: int
 
 
-def run(load: Load, file: Path, image: Path, out: Path) -> Replay:
+def add_replay(parser: argparse.ArgumentParser) -> None:
+    """Describe the session, its picture and the model's options."""
+    parser.add_argument("session", type=Path, metavar="FILE")
+    parser.add_argument("--image", type=Path, required=True, help="the session's picture")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--device", default=None, help="the session's own if not given")
+    parser.add_argument(
+        "--weights", type=Path, default=None, help="the base's weights: a file or a folder"
+    )
+    parser.add_argument("--refiner", type=Path, default=None, help="SAM2Refiner's weights")
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> int:
+    """Return 1 if a mask differs."""
+    outcome = replay_session(
+        lambda session: load_for_session(session, flags.device, flags.weights, flags.refiner),
+        flags.session,
+        flags.image,
+        flags.out,
+    )
+    say("\n".join(replay_summary(outcome)))
+    return 1 if outcome.differ else 0
+
+
+def load_for_session(
+    session: Session,
+    device: str | None = None,
+    weights: Path | None = None,
+    refiner: Path | None = None,
+) -> Segmenter:
+    """Load what a session was made with, on as many threads: they, too, decide the last bits.
+
+    Args:
+        session: see `session.read_session`.
+        device: the session's own when None.
+        weights: of the base; see `load_segmenter`.
+        refiner: weights of the base's own SAM2Refiner.
+
+    Raises:
+        InputError: as `load_segmenter`; or the backbone is unknown here.
+    """
+    if session.backbone not in BACKBONES:
+        raise InputError(
+            f"The session was made with {ascii(session.backbone)[:60]}, which is unknown here; "
+            f"known are {', '.join(BACKBONES)}."
+        )
+    if device is None and session.device.partition(":")[0] not in ("cpu", "cuda", "mps", "xpu"):
+        raise InputError(
+            f"The session was made on {ascii(session.device)[:60]}, no device known here; choose "
+            "one with --device."
+        )
+    use_own_cores()
+    segmenter = load_any(session.backbone, device or session.device, weights, refiner)
+    build = session.details.get("build")
+    threads = build.get("threads") if isinstance(build, dict) else None
+    if type(threads) is int and 0 < threads <= MAX_THREADS:
+        torch.set_num_threads(threads)
+        segmenter.info.details["build"] = current_build()
+    return segmenter
+
+
+def replay_session(load: Load, file: Path, image: Path, out: Path) -> Replay:
     """Make every mask of a session again, each by itself, and write it to `out`.
 
     Args:
@@ -55,16 +127,18 @@ def run(load: Load, file: Path, image: Path, out: Path) -> Replay:
         out.mkdir(parents=True, exist_ok=True)
         for number, item in enumerate(session.objects, start=1):
             pair = segmenter.segment(pixels, [item.prompts]).objects[0]
-            for name, model in MODELS.items():
-                mask = getattr(pair, model).mask
-                (out / f"object{number}_{name}.png").write_bytes(mask_png(mask))
-                if mask_hash(mask) != item.sha256[name]:
-                    differ.append((number, name))
-        done = Replay(session, segmenter, tuple(differ), len(MODELS) * len(session.objects))
-        (out / "replay.json").write_text(json.dumps(_record(done), indent=1, default=str) + "\n")
+            for model in MaskPair.MODELS:
+                mask = pair.mask_of(model).mask
+                (out / f"object{number}_{model}.png").write_bytes(mask_png(mask))
+                if mask_hash(mask) != item.sha256[model]:
+                    differ.append((number, model))
+        outcome = Replay(
+            session, segmenter, tuple(differ), len(MaskPair.MODELS) * len(session.objects)
+        )
+        (out / "replay.json").write_text(json.dumps(_record(outcome), indent=1, default=str) + "\n")
     except OSError as error:
         raise InputError(f"Cannot write to the folder {out}: {error.strerror}.") from error
-    return done
+    return outcome
 
 
 def find_picture(session: Session, image: ImageArray) -> ImageArray:
@@ -84,20 +158,20 @@ def find_picture(session: Session, image: ImageArray) -> ImageArray:
     )
 
 
-def summary(done: Replay) -> Iterator[str]:
+def replay_summary(outcome: Replay) -> Iterator[str]:
     """Say in lines whether the masks are the same and, if not, what may explain it."""
-    if not done.differ:
-        yield f"All {done.masks} masks are identical, bit for bit."
+    if not outcome.differ:
+        yield f"All {outcome.masks} masks are identical, bit for bit."
         return
-    names = ", ".join(f"object {number} {model}" for number, model in done.differ)
-    yield f"{len(done.differ)} of {done.masks} masks differ: {names}."
-    changes = _changes(done)
+    names = ", ".join(f"object {number} {model}" for number, model in outcome.differ)
+    yield f"{len(outcome.differ)} of {outcome.masks} masks differ: {names}."
+    changes = _changes(outcome)
     yield from changes or ("Build, versions and device are those of the session.",)
 
 
-def _changes(done: Replay) -> list[str]:
+def _changes(outcome: Replay) -> list[str]:
     """Say what of the surroundings is not as it was."""
-    was, now = _surroundings(done)
+    was, now = _surroundings(outcome)
     return [
         f"{key}: {ascii(was.get(key))[:120]} then, {ascii(now.get(key))[:120]} now"
         for key in sorted({*was, *now})
@@ -105,15 +179,15 @@ def _changes(done: Replay) -> list[str]:
     ]
 
 
-def _surroundings(done: Replay) -> tuple[dict[str, Any], dict[str, Any]]:
-    session, info = done.session, done.segmenter.info
+def _surroundings(outcome: Replay) -> tuple[dict[str, Any], dict[str, Any]]:
+    session, info = outcome.session, outcome.segmenter.info
     return (
         {**session.versions, "device": session.device, "build": session.details.get("build")},
         {**versions(), "device": info.device, "build": info.details.get("build")},
     )
 
 
-def _record(done: Replay) -> dict[str, Any]:
-    was, now = _surroundings(done)
-    differ = [{"object": number, "model": model} for number, model in done.differ]
-    return {"masks": done.masks, "differ": differ, "then": was, "now": now}
+def _record(outcome: Replay) -> dict[str, Any]:
+    was, now = _surroundings(outcome)
+    differ = [{"object": number, "model": model} for number, model in outcome.differ]
+    return {"masks": outcome.masks, "differ": differ, "then": was, "now": now}

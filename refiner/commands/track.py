@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,18 @@ from tqdm import tqdm
 from refiner.clips.clip import open_clip
 from refiner.clips.exports import EXPORTS, export_path, write_exports
 from refiner.clips.mask_exports import ClipExport
-from refiner.files.results import decode_rle, encode_rle
-from refiner.types import Box, Click, InputError, Mask, MaskPair, Prompts
-from refiner.video_types import FramePrompts, Frames, TrackedFrame, Tracker
+from refiner.commands.values import (
+    add_model_options,
+    load_models,
+    parse_frame_box,
+    parse_frame_click,
+    parse_names,
+    say,
+    to_options,
+)
+from refiner.files.run_lengths import PackedPair
+from refiner.types import Box, Click, InputError
+from refiner.video_types import FramePrompts, Frames, TrackedFrame, Tracker, gather_prompts
 
 DEFAULT_EXPORTS = ("comparison", "masks", "rle")
 
@@ -39,7 +49,57 @@ class TrackOptions:
     progress: bool = True
 
 
-def run(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]:
+def add_track(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `TrackOptions` and the tracker's."""
+    parser.add_argument("video", type=Path)
+    parser.add_argument(
+        "--prompt",
+        action="append",
+        default=[],
+        type=parse_frame_click,
+        metavar="[OBJECT@]FRAME:X,Y[,-]",
+    )
+    parser.add_argument(
+        "--box",
+        action="append",
+        default=[],
+        type=parse_frame_box,
+        metavar="[OBJECT@]FRAME:X0,Y0,X1,Y1",
+    )
+    parser.add_argument(
+        "--export",
+        type=parse_names,
+        dest="exports",
+        metavar="NAMES",
+        help="of comparison, overlay-sam2, masks, rle, ...",
+    )
+    parser.add_argument("--fast", action="store_true", default=False, help="quarters of half size")
+    parser.add_argument(
+        "--first-prompt",
+        action="store_true",
+        default=False,
+        help="show the first frame's points on every frame, as the paper does",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_model_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> None:
+    # clicks before boxes: the order of the objects decides the last bits of a batch
+    flags.prompts = [Prompt(*prompt) for prompt in (*flags.prompt, *flags.box)]
+    paths = track_clip(lambda: _load(flags), to_options(TrackOptions, flags))
+    say("\n".join(f"Wrote {path}" for path in paths))
+
+
+def _load(flags: argparse.Namespace) -> Tracker:
+    from refiner.predict.tracker import load_tracker
+
+    segmenter: Any = load_models(flags)
+    return load_tracker(segmenter, fast=flags.fast, first_prompt=flags.first_prompt)
+
+
+def track_clip(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]:
     """Track as the options say; return the files written.
 
     Ctrl-C leaves finished files with the frames until there.
@@ -83,16 +143,7 @@ def collect(prompts: Sequence[Prompt]) -> list[FramePrompts]:
     """
     if not prompts:
         raise InputError("Say what to track with --prompt FRAME:X,Y or --box FRAME:X0,Y0,X1,Y1.")
-    places = dict.fromkeys((item.frame, item.object_id) for item in prompts)
-    found = []
-    for frame, number in places:
-        given = [item.given for item in prompts if (item.frame, item.object_id) == (frame, number)]
-        boxes = [item for item in given if isinstance(item, Box)]
-        if len(boxes) > 1:
-            raise InputError(f"Object {number} has {len(boxes)} boxes on frame {frame}; give one.")
-        clicks = tuple(item for item in given if isinstance(item, Click))
-        found.append(FramePrompts(frame, number, Prompts(clicks, boxes[0] if boxes else None)))
-    return found
+    return gather_prompts((item.frame, item.object_id, item.given) for item in prompts)
 
 
 def ascending(
@@ -105,20 +156,9 @@ def ascending(
     start = min(item.frame for item in prompts)
     before = tracker.track(frames, prompts, until=start) if start else ()
     kept = {
-        item.index: {key: _packed(pair) for key, pair in item.objects.items()} for item in before
+        item.index: {key: PackedPair.of(pair) for key, pair in item.objects.items()}
+        for item in before
     }
     for index in sorted(kept):
-        yield TrackedFrame(index, {key: _unpacked(pair) for key, pair in kept[index].items()})
+        yield TrackedFrame(index, {key: pair.masks() for key, pair in kept[index].items()})
     yield from tracker.track(frames, prompts, since=start)
-
-
-def _packed(pair: MaskPair) -> tuple[dict[str, Any], float, dict[str, Any], float]:
-    base, refined = pair.base, pair.refined
-    return encode_rle(base.mask), base.quality, encode_rle(refined.mask), refined.quality
-
-
-def _unpacked(packed: tuple[dict[str, Any], float, dict[str, Any], float]) -> MaskPair:
-    base, base_quality, refined, refined_quality = packed
-    return MaskPair(
-        Mask(decode_rle(base), base_quality), Mask(decode_rle(refined), refined_quality)
-    )

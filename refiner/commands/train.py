@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Any
 
 import torch
 
-from refiner.config import LITE, VARIANTS, LiteConfig, weights_name
+from refiner.commands.values import parse_stages, parse_variants, say, to_options
+from refiner.config import BACKBONES, LITE, OPTIMIZERS, VARIANTS, LiteConfig, weights_name
 from refiner.network.base_model import SAM2Base, build_lite, load_official
 from refiner.network.checkpoint import (
     HQ,
@@ -74,7 +76,7 @@ class TrainCommand:
     """For `refiner`: some of `config.VARIANTS`, trained side by side; sam2refiner if not given."""
     masks: int = 3
     rate: float = 8e-4
-    optimizer: str = "adamw"
+    optimizer: str = OPTIMIZERS[0]
     seed: int = 0
     device: str | None = None
     bf16: bool = False
@@ -85,7 +87,57 @@ class TrainCommand:
     command: str = ""
 
 
-def run(command: TrainCommand) -> list[Path]:
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `TrainCommand`."""
+    parser.add_argument("what", choices=("base", "refiner", "hq", "memory"))
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument("--manifest", type=Path)
+    data.add_argument(
+        "--data", type=Path, metavar="DIR", dest="manifest", help="a folder laid out as HQSeg-44K"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--backbone", choices=BACKBONES)
+    parser.add_argument("--weights", type=Path, help="of the base a refiner is trained on")
+    parser.add_argument(
+        "--from", type=Path, dest="start", help="weights to start from, or their folder"
+    )
+    parser.add_argument(
+        "--stages",
+        type=parse_stages,
+        metavar="UNTIL:SIZE:PICTURES,...",
+        help="the curriculum: share of the budget, side in pixels, pictures a part",
+    )
+    parser.add_argument("--pictures", type=int, help="pictures a part at the last stage")
+    parser.add_argument("--accumulate", type=int, help="parts of a batch a process")
+    parser.add_argument(
+        "--variants",
+        type=parse_variants,
+        metavar="NAMES",
+        help="for refiner: what to train side by side, ablations and the baseline included, or all",
+    )
+    parser.add_argument("--masks", type=int, help="target masks a picture")
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--optimizer", choices=OPTIMIZERS)
+    parser.add_argument("--trunk-from", type=float, dest="trunk_from")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument(
+        "--bf16",
+        action="store_true",
+        help="mixed precision on a CPU that multiplies bfloat16; a GPU always uses it",
+    )
+    parser.add_argument("--device")
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> None:
+    say("\n".join(f"Wrote {path}" for path in train_weights(to_options(TrainCommand, flags))))
+
+
+def train_weights(command: TrainCommand) -> list[Path]:
     """Train as asked and return the paths of the weights.
 
     Raises:

@@ -1,11 +1,82 @@
-"""Values on the command line: clicks, boxes, curricula."""
+"""What the verbs share: values on the command line, options as records, the models' options."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
 
-from refiner.config import VARIANTS
-from refiner.types import Box, Click, InputError
+from refiner.config import BACKBONES, LITE, VARIANTS
+from refiner.types import Box, Click, InputError, Segmenter
+
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which models to load; see `loading.load_any`."""
+
+    backbone: str = LITE
+    device: str | None = None
+    weights: Path | None = None
+    refiner: Path | None = None
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `ModelOptions`."""
+    parser.add_argument("--backbone", choices=BACKBONES)
+    parser.add_argument("--device", help="cpu, cuda, ...; the GPU if there is one")
+    parser.add_argument("--weights", type=Path, help="the base's weights: a file or a folder")
+    parser.add_argument("--refiner", type=Path, help="SAM2Refiner's weights")
+
+
+def load_models(flags: argparse.Namespace) -> Segmenter:
+    """Load the models that the flags of `add_model_options` name.
+
+    Raises:
+        InputError: as `loading.load_any`.
+    """
+    from refiner.predict.loading import load_any
+    from refiner.predict.segmenter import use_own_cores
+
+    use_own_cores()
+    return load_any(**asdict(to_options(ModelOptions, flags)))
+
+
+def to_options(record: type[Options], flags: argparse.Namespace) -> Options:
+    """Make a dataclass of the flags named as its fields; those not given keep its defaults."""
+    names = {field.name for field in fields(record)}  # type: ignore[arg-type]
+    given: dict[str, Any] = {name: value for name, value in vars(flags).items() if name in names}
+    return record(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in given.items()
+        }
+    )
+
+
+def say(text: str) -> None:
+    """Print what a verb has done."""
+    sys.stdout.write(text + "\n")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that results go to.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names divided by commas."""
+    return tuple(text.split(","))
 
 
 def parse_click(text: str) -> Click:

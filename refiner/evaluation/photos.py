@@ -32,28 +32,17 @@ from refiner.evaluation.prompts import (
     stable_seed,
 )
 from refiner.metrics import STRICT_RATIO, boundary_iou, failed, iou, noc
-from refiner.types import BoolArray, ImageArray, InputError, Mask, MaskPair, Prompts, Segmenter
+from refiner.types import BoolArray, ImageArray, InputError, MaskPair, Prompts, Segmenter
 from refiner.video_types import Tracker
 
 BASE = "sam2"
-MODELS = (BASE, *VARIANTS)
+MODEL_NAMES = (BASE, *VARIANTS)
 GIVEN = "given"
 """Stands for the degraded mask itself, where that is the prompt."""
 OBJECTS_PER_CALL = 32
 
 Record = dict[str, Any]
 Loaded = Segmenter | Tracker
-
-
-def mask_of(pair: MaskPair, model: str) -> Mask:
-    """Return the mask of `model`, one of `MODELS`, from the pair of a segmenter that has it.
-
-    Raises:
-        InputError: the model is unknown.
-    """
-    if model not in MODELS:
-        raise InputError(f"Unknown model {model!r}; expected one of: {', '.join(MODELS)}.")
-    return pair.base if model == BASE else pair.refined
 
 
 def parse_models(text: str) -> tuple[str, ...]:
@@ -63,12 +52,16 @@ def parse_models(text: str) -> tuple[str, ...]:
         InputError: a model is unknown.
     """
     if text == "all":
-        return MODELS
+        return MODEL_NAMES
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
-        if name not in MODELS:
-            raise InputError(f"Unknown model {name!r}; expected one of: {', '.join(MODELS)}.")
+        _check_model(name)
     return names
+
+
+def _check_model(name: str) -> None:
+    if name not in MODEL_NAMES:
+        raise InputError(f"Unknown model {name!r}; expected one of: {', '.join(MODEL_NAMES)}.")
 
 
 def evaluate_images(
@@ -90,7 +83,7 @@ def evaluate_images(
         specs: The prompts; only points depend on the seed, all others run once. Where a degraded
             mask is the prompt, that mask is scored, too, as the model `given`. The true mask as
             prompt is left out.
-        models: Some of `MODELS`.
+        models: Some of `MODEL_NAMES`.
         seeds: One run of random points each.
         progress: Show the photos done and the time left on stderr.
         resume: A JSONL file that each finished photo is added to; photos in it are not run again.
@@ -127,7 +120,8 @@ def evaluate_images(
 
 def check_models(segmenters: Mapping[str, Loaded], models: Sequence[str]) -> None:
     """Raise InputError unless every name is known and every model has a segmenter."""
-    parse_models(",".join([*segmenters, *models]))
+    for name in (*segmenters, *models):
+        _check_model(name)
     missing = [model for model in models if model != BASE and model not in segmenters]
     if missing or not segmenters:
         raise InputError(
@@ -165,7 +159,7 @@ def _measure(
                 for name in dict.fromkeys(giver(segmenters, model) for model in models)
             }
             masks = {
-                model: [mask_of(pair, model).mask for pair in pairs[giver(segmenters, model)]]
+                model: [pair.mask_of(model).mask for pair in pairs[giver(segmenters, model)]]
                 for model in models
             }
             if spec.degraded:
@@ -213,7 +207,7 @@ def _click_curves(
             mine = [one for one in asked if giver(segmenters, owners[one[0]]) == name]
             pairs = _segment(segmenter, image, [prompts for _, prompts in mine])
             for (index, _), pair in zip(mine, pairs, strict=True):
-                masks[index] = mask_of(pair, owners[index]).mask
+                masks[index] = pair.mask_of(owners[index]).mask
         return [masks[index] for index, _ in asked]
 
     curves = simulate_clicks(answer, truths * len(models))

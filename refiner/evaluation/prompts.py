@@ -32,7 +32,7 @@ _EXPECTED = (
     f"{', '.join(DEGRADED)}"
 )
 
-Answer = Callable[[Sequence[tuple[int, Prompts]]], Sequence[BoolArray]]
+AskMasks = Callable[[Sequence[tuple[int, Prompts]]], Sequence[BoolArray]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def tight_box(mask: BoolArray) -> Box:
 
 
 def click_rounds(
-    answer: Answer,
+    answer: AskMasks,
     truths: Sequence[BoolArray],
     *,
     most: int = MAX_NOC_CLICKS,
@@ -207,7 +207,7 @@ def click_rounds(
         live = [index for index, (_, value) in done.items() if value < good]
 
 
-def simulate_clicks(answer: Answer, truths: Sequence[BoolArray]) -> list[list[float]]:
+def simulate_clicks(answer: AskMasks, truths: Sequence[BoolArray]) -> list[list[float]]:
     """Run `click_rounds` and return the objects' IoU after each click.
 
     Returns:

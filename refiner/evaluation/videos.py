@@ -14,19 +14,16 @@ from typing import Any
 
 import numpy as np
 from tqdm import tqdm
-from vos_benchmark.evaluator import Evaluator
 
 from refiner.data.manifest import VIDEO_KIND, LabelMap, Row
 from refiner.data.video_sets import SEEN, UNSEEN, AnnotatedVideo, open_video
-from refiner.evaluation.photos import Record, check_models, fingerprint, giver, mask_of, open_resume
+from refiner.evaluation.photos import Record, check_models, fingerprint, giver, open_resume
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
+from refiner.evaluation.video_scores import ObjectScores
 from refiner.types import InputError
 from refiner.video_types import FramePrompts, TrackedFrame, Tracker
 
-BOUNDARY = 0.008
-"""How far an outline may be off to count as right in F, in diagonals of the frame (DAVIS)."""
-
-Scores = dict[str, dict[int, Evaluator]]
+_Scores = dict[str, dict[int, ObjectScores]]
 """By model, then by object."""
 
 
@@ -48,7 +45,7 @@ def evaluate_videos(
             masks of sam2 come from the first.
         rows: What to measure on.
         specs: The prompts; those that cannot be given to a video are left out.
-        models: Some of `refiner.evaluation.photos.MODELS`.
+        models: Some of `refiner.evaluation.photos.MODEL_NAMES`.
         seeds: One run of random points each.
         total: What the source of the total is called.
         progress: Show the frames done and the time left on stderr.
@@ -118,7 +115,7 @@ def _measure(
                 found = _track(trackers[name], video, prompts, given, last, bar)
                 for model in given:
                     scores[spec.name][model].append(
-                        [_means(found[model][label]) for label in scored]
+                        [[*found[model][label].means()] for label in scored]
                     )
     return {"id": row_id, "objects": len(scored), "scores": scores}
 
@@ -143,13 +140,12 @@ def _track(
     models: Sequence[str],
     last: int,
     bar: Any,
-) -> Scores:
+) -> _Scores:
     """Track a sequence once and score the masks of `models`."""
-    scores: Scores = {model: {} for model in models}
+    scores: _Scores = {model: {} for model in models}
     for own in scores.values():
         for prompt in prompts:
-            own[prompt.object_id] = evaluator = Evaluator(boundary=BOUNDARY)
-            evaluator.objects_in_gt.add(1)  # frames count from the first on, as DAVIS counts them
+            own[prompt.object_id] = ObjectScores()
     if prompts:
         for tracked in tracker.track(video.frames, prompts):
             bar.update()
@@ -159,28 +155,22 @@ def _track(
 
 
 def _feed(
-    scores: Scores, tracked: TrackedFrame, labels: LabelMap, prompts: Sequence[FramePrompts]
+    scores: _Scores, tracked: TrackedFrame, labels: LabelMap, prompts: Sequence[FramePrompts]
 ) -> None:
     """Score one frame for the objects that were prompted before it."""
     for prompt in prompts:
         label = prompt.object_id
         if prompt.frame >= tracked.index:
             continue
-        truth = (labels == label).astype(np.uint8)
+        truth = labels == label
         for model, own in scores.items():
-            mask = mask_of(tracked.objects[label], model).mask
+            mask = tracked.objects[label].mask_of(model).mask
             if mask.shape != truth.shape:
                 raise InputError(
                     f"The tracker's mask on frame {tracked.index} is {mask.shape[1]} x "
                     f"{mask.shape[0]}, the frame {truth.shape[1]} x {truth.shape[0]}."
                 )
-            own[label].feed_frame(mask.astype(np.uint8), truth)
-
-
-def _means(evaluator: Evaluator) -> list[float]:
-    """Return J and F of an object, in [0, 1]."""
-    j, f = evaluator.conclude()
-    return [float(j[1]) / 100, float(f[1]) / 100]
+            own[label].add(mask, truth)
 
 
 def _table(

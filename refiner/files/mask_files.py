@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refiner.files.pictures import Source, open_picture, read_bytes, read_mask, source_name
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.types import MAX_OBJECTS, BoolArray, InputError
 
 MAX_MASK_BYTES = 50_000_000

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from refiner.files.results import decode_rle, result_document
+from refiner.files.results import result_document
+from refiner.files.run_lengths import decode_rle
 from refiner.types import (
     MAX_OBJECTS,
     BoolArray,
@@ -27,11 +28,10 @@ from refiner.types import (
     Prompts,
 )
 
-FORMAT = "sam2refiner-studio.session"
-FORMAT_VERSION = 1
+SESSION_FORMAT = "sam2refiner-studio.session"
+SESSION_VERSION = 1
 MAX_SESSION_BYTES = 50_000_000
 MAX_LONG_SIDE = 100_000
-MODELS = {"sam2": "base", "sam2refiner": "refined"}
 _IDS = {
     "kind": "the model",
     "base_id": "the base's weights",
@@ -42,7 +42,7 @@ _IDS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SessionObject:
-    """One object: its prompts and the SHA-256 of each model's mask, by the names of `MODELS`."""
+    """One object: its prompts and the SHA-256 of each model's mask, by the names of `MaskPair.MODELS`."""
 
     prompts: Prompts
     sha256: Mapping[str, str]
@@ -108,10 +108,8 @@ def session_document(
     size_hw = image.shape[0], image.shape[1]
     document = result_document(size_hw, objects, pairs, info, image_hash(image))
     for values, pair in zip(document["objects"], pairs, strict=True):
-        values["sha256"] = {
-            name: mask_hash(getattr(pair, model).mask) for name, model in MODELS.items()
-        }
-    kind = {"format": FORMAT, "format_version": FORMAT_VERSION}
+        values["sha256"] = {model: mask_hash(pair.mask_of(model).mask) for model in MaskPair.MODELS}
+    kind = {"format": SESSION_FORMAT, "format_version": SESSION_VERSION}
     return document | kind | {"settings": {"long_side": long_side}}
 
 
@@ -127,12 +125,14 @@ def read_session(data: bytes) -> Session:
         document = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InputError("The session file is damaged JSON; download it again.") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise InputError(f"This is no session file; expected a JSON of the format {FORMAT}.")
-    if document.get("format_version") != FORMAT_VERSION:
+    if not isinstance(document, dict) or document.get("format") != SESSION_FORMAT:
+        raise InputError(
+            f"This is no session file; expected a JSON of the format {SESSION_FORMAT}."
+        )
+    if document.get("format_version") != SESSION_VERSION:
         raise InputError(
             f"The session file is of version {ascii(document.get('format_version'))[:20]}, this "
-            f"program reads {FORMAT_VERSION}; use the program that wrote it."
+            f"program reads {SESSION_VERSION}; use the program that wrote it."
         )
     try:
         return _session(document)
@@ -190,7 +190,7 @@ def _object(row: Mapping[str, Any], size_hw: tuple[int, int]) -> SessionObject:
         mask = decode_rle(values["mask"])
     prompts = Prompts(clicks, box, mask)
     prompts.check(size_hw)
-    return SessionObject(prompts, {name: _hash(row["sha256"][name]) for name in MODELS})
+    return SessionObject(prompts, {model: _hash(row["sha256"][model]) for model in MaskPair.MODELS})
 
 
 def _side(value: Any) -> int:

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from refiner.config import LITE, HQConfig, LiteConfig, RefinerConfig
+from refiner.files.atomic import replacing
 from refiner.network.base_model import SAM2Base, build_lite
 from refiner.network.hq_sam2 import HQSAM2
 from refiner.network.sam2refiner import SAM2Refiner
@@ -28,7 +29,7 @@ from refiner.types import InputError
 Refiner = SAM2Refiner | HQSAM2
 """What can stand on a frozen base: our model, or the baseline it is compared with."""
 REFINER, HQ = "sam2refiner", "hq-sam2"
-KINDS = (LITE, REFINER, HQ)
+CHECKPOINT_KINDS = (LITE, REFINER, HQ)
 VIDEO_ONLY = (
     "memory_attention.",
     "memory_encoder.",
@@ -161,12 +162,11 @@ def write(path: Path, state: Mapping[str, Tensor], header: Header) -> None:
         name: tensor.detach().to("cpu", torch.float16).contiguous()
         for name, tensor in state.items()
     }
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"header": json.dumps(dataclasses.asdict(header))})
-    temporary.replace(path)
+    with replacing(path) as part:
+        save_file(tensors, part, metadata={"header": json.dumps(dataclasses.asdict(header))})
 
 
-def read(path: Path, kinds: tuple[str, ...] = KINDS) -> tuple[Header, dict[str, Tensor]]:
+def read(path: Path, kinds: tuple[str, ...] = CHECKPOINT_KINDS) -> tuple[Header, dict[str, Tensor]]:
     """Read the header and the tensors, in single precision, of a checkpoint of one of `kinds`.
 
     Raises:

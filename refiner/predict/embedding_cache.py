@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
+from cachetools import LRUCache
 from torch import Tensor
 
 from refiner.network.base_model import BaseFeatures
 
 CACHE_BYTES = 512 * 2**20
-"""What the embeddings of recent pictures may take; the newest is always kept."""
+"""What the embeddings of recent pictures may take, those of all models together."""
+
+Key = tuple[object, str]
 
 
 @dataclass(frozen=True)
@@ -42,33 +45,39 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 class EmbeddingCache:
-    """The most recently used embeddings by content hash, bounded in bytes."""
+    """The most recently used embeddings, bounded in bytes; one above the bound is not kept.
+
+    A key is a model's own object and a picture's hash. Safe to use from several threads.
+    """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self.limit = limit
-        self._items: OrderedDict[str, Embedding] = OrderedDict()
-        self._lock = threading.RLock()
+        self._items: LRUCache[Key, Embedding] = LRUCache(limit, getsizeof=lambda item: item.nbytes)
+        self._lock = threading.Lock()  # even a look-up moves its key to the end
 
-    def get(self, key: str) -> Embedding | None:
+    def get(self, key: Key) -> Embedding | None:
         """Return the embedding and mark it as used, or None."""
         with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
             return self._items.get(key)
 
-    def put(self, key: str, item: Embedding) -> None:
+    def put(self, key: Key, item: Embedding) -> None:
         """Keep an embedding, dropping the least recently used beyond the limit."""
-        with self._lock:
+        with self._lock, suppress(ValueError):  # what is too large
             self._items[key] = item
-            self._items.move_to_end(key)
-            while len(self._items) > 1 and self.nbytes > self.limit:
-                self._items.popitem(last=False)
+
+    def forget(self, owner: object) -> None:
+        """Drop the embeddings of a model that is gone."""
+        with self._lock:
+            for key in [key for key in self._items if key[0] is owner]:
+                del self._items[key]
 
     @property
     def nbytes(self) -> int:
         """Memory of everything kept."""
-        with self._lock:
-            return sum(item.nbytes for item in self._items.values())
+        return int(self._items.currsize)
 
     def __len__(self) -> int:
         return len(self._items)
+
+
+SHARED_CACHE = EmbeddingCache()
+"""The one of all models loaded: a dozen of them take no more than one."""

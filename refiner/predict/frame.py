@@ -35,7 +35,7 @@ from refiner.predict.memory_bank import (
     to_answer,
 )
 from refiner.predict.segmenter import ImageSegmenter
-from refiner.predict.tensors import resize, to_points
+from refiner.predict.tensors import to_points, to_square
 from refiner.types import ImageArray
 from refiner.video_types import FramePrompts
 
@@ -82,12 +82,12 @@ class FrameModels:
         """Encode a frame once for both models."""
         size = self.base.image_size
         pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None] / 255
-        picture = normalise(resize(pixels, size))
+        picture = normalise(to_square(pixels, size))
         features, fpn = encode(self.base, picture)
         local = None
         if self.refiner.quarters is not None:
             quarters = "half" if self.fast else self.refiner.quarters
-            doubled = normalise(resize(pixels, 2 * size))
+            doubled = normalise(to_square(pixels, 2 * size))
             local = local_features(self.base, picture_to_cut(quarters, picture, doubled))
         return Look((image.shape[0], image.shape[1]), features, fpn, picture, local)
 
@@ -179,7 +179,7 @@ class FrameModels:
     def _mask(self, mask: NDArray[Any] | None) -> Tensor:
         """Resize a mask to (1, 1, S, S) of 0 and 1, as SAM2VideoPredictor.add_new_mask does."""
         assert mask is not None
-        return (resize(self._tensor(mask >= 0.5), self.base.image_size) >= 0.5).float()
+        return (to_square(self._tensor(mask >= 0.5), self.base.image_size) >= 0.5).float()
 
     def _mask_logits(self, mask: NDArray[Any]) -> Tensor:
         return mask_to_logits(self._tensor(mask), self.base.image_size // 4)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
-from refiner.config import BACKBONES, LITE, OFFICIAL, TITLES
-from refiner.files.session import Session
+from refiner.config import BACKBONE_TITLES, LITE, OFFICIAL
 from refiner.network.base_model import build_official, official_file
 from refiner.network.checkpoint import file_id, state_id
 from refiner.predict.cascade import CascadeSegmenter
-from refiner.predict.segmenter import BaseSegmenter, current_build, load_segmenter, select_device
-from refiner.types import InputError, ModelInfo, Segmenter
-
-MAX_THREADS = 256
+from refiner.predict.segmenter import BaseSegmenter, load_segmenter, select_device
+from refiner.types import ModelInfo, Segmenter
 
 
 def load_any(
@@ -42,7 +37,7 @@ def load_any(
     file = official_file(backbone, weights)
     base = build_official(backbone, file)
     fine = embedded or load_segmenter(LITE, device)
-    title = TITLES[backbone]
+    title = BACKBONE_TITLES[backbone]
     info = ModelInfo(
         backbone,
         str(place),
@@ -62,39 +57,3 @@ def load_any(
         },
     )
     return CascadeSegmenter(BaseSegmenter(base, info, place), fine, info)
-
-
-def load_for_session(
-    session: Session,
-    device: str | None = None,
-    weights: Path | None = None,
-    refiner: Path | None = None,
-) -> Segmenter:
-    """Load what a session was made with, on as many threads: they, too, decide the last bits.
-
-    Args:
-        session: see `session.read_session`.
-        device: the session's own when None.
-        weights: of the base; see `load_segmenter`.
-        refiner: weights of the base's own SAM2Refiner.
-
-    Raises:
-        InputError: as `load_segmenter`; or the backbone is unknown here.
-    """
-    if session.backbone not in BACKBONES:
-        raise InputError(
-            f"The session was made with {ascii(session.backbone)[:60]}, which is unknown here; "
-            f"known are {', '.join(BACKBONES)}."
-        )
-    if device is None and session.device.partition(":")[0] not in ("cpu", "cuda", "mps", "xpu"):
-        raise InputError(
-            f"The session was made on {ascii(session.device)[:60]}, no device known here; choose "
-            "one with --device."
-        )
-    segmenter = load_any(session.backbone, device or session.device, weights, refiner)
-    build = session.details.get("build")
-    threads = build.get("threads") if isinstance(build, dict) else None
-    if type(threads) is int and 0 < threads <= MAX_THREADS:
-        torch.set_num_threads(threads)
-        segmenter.info.details["build"] = current_build()
-    return segmenter

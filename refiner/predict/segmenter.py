@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,8 +31,8 @@ from refiner.network.base_model import (
 from refiner.network.checkpoint import Header, Refiner, file_id, load_base, load_refiner, state_id
 from refiner.network.quarters import Local, local_features, picture_to_cut
 from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
-from refiner.predict.embedding_cache import Embedding, EmbeddingCache
-from refiner.predict.tensors import resize, to_mask, to_mask_logits, to_points
+from refiner.predict.embedding_cache import SHARED_CACHE, Embedding
+from refiner.predict.tensors import to_mask, to_mask_logits, to_points, to_square
 from refiner.types import (
     MAX_OBJECTS,
     ImageArray,
@@ -77,7 +78,9 @@ class BaseSegmenter:
         self.base = base.to(device).eval().requires_grad_(False)
         self.info = info
         self.device = device
-        self.cache = EmbeddingCache()
+        self.cache = SHARED_CACHE
+        self._owner = object()  # tells this model's embeddings from the others'; ids come again
+        weakref.finalize(self, SHARED_CACHE.forget, self._owner)
         self._lock = threading.Lock()
 
     def prepare(self, image: ImageArray) -> None:
@@ -122,14 +125,14 @@ class BaseSegmenter:
             yield
 
     def _embedding(self, image: ImageArray, watch: Stopwatch) -> Embedding:
-        key = hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() + str(image.shape)
+        key = self._owner, picture_key(image)
         cached = self.cache.get(key)
         if cached is not None:
             return cached
         with watch.stage("encode"):
             size = self.base.image_size
             pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None] / 255
-            picture = normalise(resize(pixels, size))
+            picture = normalise(to_square(pixels, size))
             features, fpn = encode(self.base, picture)
         with watch.stage("augment"):
             refined = self._augmented(pixels, picture, features, fpn)
@@ -201,7 +204,7 @@ class ImageSegmenter(BaseSegmenter):
         """Encode the quarters of a picture (1, 3, H, W), if the refiner asks for them."""
         if self.refiner.quarters is None:
             return None
-        doubled = normalise(resize(pixels, 2 * self.base.image_size))
+        doubled = normalise(to_square(pixels, 2 * self.base.image_size))
         return local_features(self.base, picture_to_cut(self.refiner.quarters, whole, doubled))
 
     def _refined(
@@ -290,7 +293,7 @@ def current_build() -> dict[str, Any]:
 
 
 def select_device(name: str | None) -> torch.device:
-    """Return the device called `name`, the GPU if there is one when None; use all cores of a CPU.
+    """Return the device called `name`, the GPU if there is one when None.
 
     Raises:
         InputError: there is no such device.
@@ -300,9 +303,21 @@ def select_device(name: str | None) -> torch.device:
         torch.zeros(1, device=place)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"The device '{name}' is not available here; try --device cpu.") from error
-    if place.type == "cpu" and hasattr(os, "sched_getaffinity"):
-        torch.set_num_threads(len(os.sched_getaffinity(0)))  # a container may own fewer than exist
     return place
+
+
+def use_own_cores() -> None:
+    """Let torch use the cores of this process: a container may own fewer than the machine has.
+
+    For programs to call once, before they load a model: the threads decide the last bits of a mask.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
+def picture_key(image: ImageArray) -> str:
+    """Name a picture by its content; the shape tells pictures of the same bytes apart."""
+    return hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() + str(image.shape)
 
 
 def _described(header: Header) -> str:

@@ -10,7 +10,7 @@ from refiner.network.maps import PointPrompts, mask_to_logits
 from refiner.types import Mask, Prompts
 
 
-def resize(pixels: Tensor, size: int) -> Tensor:
+def to_square(pixels: Tensor, size: int) -> Tensor:
     """Resize (1, 3, H, W) to a square as SAM2Transforms does: bilinear with antialiasing."""
     return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
 

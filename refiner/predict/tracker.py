@@ -7,17 +7,16 @@ the base's masks are its masks.
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from cachetools import LRUCache
 
 from refiner.network.base_model import PointPrompts
 from refiner.predict.frame import Answers, FrameModels, Look, no_points
 from refiner.predict.memory_bank import MemoryBank
-from refiner.predict.segmenter import BATCH, ImageSegmenter
+from refiner.predict.segmenter import BATCH, ImageSegmenter, picture_key
 from refiner.predict.tensors import to_mask, to_points
 from refiner.types import (
     MAX_OBJECTS,
@@ -75,7 +74,7 @@ class VideoTracker:
         self.segmenter = segmenter
         self.models = FrameModels(segmenter, fast)
         self.first_prompt = first_prompt
-        self._looks: OrderedDict[str, Look] = OrderedDict()
+        self._looks: LRUCache[str, Look] = LRUCache(KEPT_LOOKS)
 
     @property
     def info(self) -> ModelInfo:
@@ -210,13 +209,10 @@ class VideoTracker:
 
     def _look(self, image: ImageArray, keep: bool = False) -> Look:
         """Encode a frame, unless it is among those kept."""
-        key = hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() + str(image.shape)
+        key = picture_key(image)
         look = self._looks.get(key) or self.models.look(image)
         if keep:
             self._looks[key] = look
-            self._looks.move_to_end(key)
-            while len(self._looks) > KEPT_LOOKS:
-                self._looks.popitem(last=False)
         return look
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -14,14 +13,13 @@ from refiner.network.base_model import (
     project,
     set_image_size,
 )
+from refiner.training.arrays import Rng
 from refiner.training.look import Tile, look_at_photos
 from refiner.training.losses import answer_loss, flatten
 from refiner.training.samples import prompts
 from refiner.training.samples.photos import DataOptions, TrainingData
 
-Rng = np.random.Generator
-
-CORRECTED_SHARE = 0.6
+_CORRECTED_SHARE = 0.6
 """How often the second prompt corrects the first answer instead of being a new one."""
 EARLY_TRUNK = ("net.conv_stem.", "net.blocks.0.", "net.blocks.1.")
 """The trunk up to stride 4 never learns: edges are edges, and its backward pass on a CPU takes
@@ -86,13 +84,13 @@ class BaseTask:
         features = self.encode(images)
         index, targets, truth = flatten(masks)
         inside = targets > 127
-        first = prompts.draw(inside, rng)
+        first = prompts.draw_prompts(inside, rng)
         answer = decode(self.base, features, index, first.points, first.mask_logits)
         loss, iou_first = answer_loss(answer, truth)
-        if rng.random() < CORRECTED_SHARE:
+        if rng.random() < _CORRECTED_SHARE:
             second = prompts.corrected(first, inside, answer.best, rng)
         else:
-            second = prompts.draw(inside, rng)
+            second = prompts.draw_prompts(inside, rng)
         answer = decode(self.base, features, index, second.points, second.mask_logits)
         again, iou_second = answer_loss(answer, truth)
         return loss + again, {"iou_first": iou_first, "iou_second": iou_second}

@@ -81,7 +81,7 @@ def dev_prompts(inside: Tensor, seed: int) -> dict[str, prompts.TrainingPrompts]
     }
 
 
-def render(tiles: list[tuple[Tensor, Tensor, Tensor]], path: Path) -> None:
+def render_tiles(tiles: list[tuple[Tensor, Tensor, Tensor]], path: Path) -> None:
     """Write pictures with the answer in orange and the true outline in white, 8 a row."""
     drawn = []
     for image, answer, truth in tiles:

@@ -16,12 +16,12 @@ from timm.optim import Muon
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from refiner.training.look import Tile, render
+from refiner.files.atomic import replacing
+from refiner.training.arrays import Rng
+from refiner.training.look import Tile, render_tiles
 from refiner.training.processes import Team
 from refiner.training.samples.photos import DataOptions, collate
 from refiner.types import InputError
-
-Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Task(Protocol):
     def look(
         self, data: Dataset[tuple[Tensor, Tensor]], count: int, device: str
     ) -> tuple[dict[str, float], list[Tile]]:
-        """Score `count` samples of the kept-back groups; return values and what to render."""
+        """Score `count` samples of the kept-back groups; return values and what to render_tiles."""
 
 
 @dataclass
@@ -116,7 +116,7 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
     dev_data(
         task, options, 32, 32
     )  # a manifest that has none ends here, not after the first minutes
-    progress = load(task, optimizer, options.out) if resume else Progress()
+    progress = load_state(task, optimizer, options.out) if resume else Progress()
     saved = looked = progress.minutes
     while (share := progress.share(options)) < 1:
         stage = next(part for part in options.stages if share < part.until)
@@ -140,11 +140,11 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
                 note(options, progress, look(task, options, stage.size, image_size, progress))
             if progress.minutes - saved >= options.save_minutes:
                 saved = progress.minutes
-                save(task, optimizer, progress, options.out)
+                save_state(task, optimizer, progress, options.out)
     last = options.stages[-1].size
     image_size = task.set_size(last)
     if team.leads:
-        save(task, optimizer, progress, options.out)
+        save_state(task, optimizer, progress, options.out)
         note(options, progress, look(task, options, last, image_size, progress))
     team.leave()
     return progress
@@ -233,18 +233,18 @@ def set_rate(optimizer: torch.optim.Optimizer, options: TrainOptions, progress: 
         group["lr"] = group["peak"] * warm * (0.02 + 0.98 * cosine)
 
 
-def save(task: Task, optimizer: torch.optim.Optimizer, progress: Progress, out: Path) -> None:
+def save_state(task: Task, optimizer: torch.optim.Optimizer, progress: Progress, out: Path) -> None:
     """Write the whole state to `state.pt`, replacing it only once it is complete."""
     state = {
         "module": task.module.state_dict(),
         "optimizer": optimizer.state_dict(),
         "progress": asdict(progress),
     }
-    torch.save(state, out / "state.tmp")
-    (out / "state.tmp").replace(out / "state.pt")
+    with replacing(out / "state.pt") as part:
+        torch.save(state, part)
 
 
-def load(task: Task, optimizer: torch.optim.Optimizer, out: Path) -> Progress:
+def load_state(task: Task, optimizer: torch.optim.Optimizer, out: Path) -> Progress:
     """Continue from `state.pt` if there is one.
 
     Raises:
@@ -285,10 +285,10 @@ def dev_data(
 def look(
     task: Task, options: TrainOptions, size: int, image_size: int, progress: Progress
 ) -> dict[str, float]:
-    """Score the kept-back groups and render some masks."""
+    """Score the kept-back groups and render_tiles some masks."""
     data = dev_data(task, options, image_size, size)
     task.module.eval()
     values, tiles = task.look(data, options.dev_samples, options.device)
     task.module.train()
-    render(tiles, options.out / f"look-{progress.step:06d}.jpg")
+    render_tiles(tiles, options.out / f"look-{progress.step:06d}.jpg")
     return {"size": size, **values}

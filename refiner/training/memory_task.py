@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from refiner.network.base_model import SAM2Base, set_image_size
 from refiner.network.checkpoint import VIDEO_ONLY
+from refiner.training.arrays import Rng
 from refiner.training.look import Tile
 from refiner.training.losses import bce_dice, shrink, soft_iou
 from refiner.training.memory_steps import Bank, ClipTracker, EncodedClips, Tracked, new_bank
@@ -24,13 +25,11 @@ from refiner.training.samples import prompts
 from refiner.training.samples.clips import FRAMES, ClipData
 from refiner.training.samples.photos import DataOptions, collate
 
-Rng = np.random.Generator
-
 FIRST_PROMPTS = {"box": 0.45, "mask": 0.25, "points": 0.2, "point": 0.1}
 """Share of each kind of prompt on the first frame."""
 LEAST_FRAMES = 4
 """A clip is cut to between so many and FRAMES frames."""
-CORRECTED_SHARE = 0.3
+_CORRECTED_SHARE = 0.3
 """How often a click or two correct an object on one later frame."""
 GAP_SHARE, LONGEST_GAP = 0.5, 60
 """How often, and by how many frames at most, the tracked frames follow the first one later."""
@@ -105,7 +104,7 @@ class MemoryTask(ClipTracker):
         if rng.random() < GAP_SHARE:
             bank.gap = int(rng.integers(1, LONGEST_GAP + 1))
         loss = self._start(encoded, bank, targets[0], rng)
-        corrected = int(rng.integers(1, length)) if rng.random() < CORRECTED_SHARE else None
+        corrected = int(rng.integers(1, length)) if rng.random() < _CORRECTED_SHARE else None
         ious = []
         for frame in range(1, length):
             answer = self.track(encoded, bank, frame)
@@ -125,7 +124,7 @@ class MemoryTask(ClipTracker):
             answer = self.track(encoded, bank, 0, mask=inside[:, None].float())
             self.remember(encoded, bank, 0, answer, prompted=True)
             return targets.new_zeros((), dtype=torch.float32)
-        given = prompts.draw(inside, rng, kind)
+        given = prompts.draw_prompts(inside, rng, kind)
         answer = self.track(encoded, bank, 0, given.points)
         if kind != "box" and rng.random() < 0.5:
             given = prompts.corrected(given, inside, _shown(answer.best), rng)

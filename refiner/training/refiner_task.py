@@ -23,18 +23,18 @@ from refiner.network.base_model import (
 from refiner.network.checkpoint import Refiner
 from refiner.network.quarters import local_features, picture_to_cut
 from refiner.network.sam2refiner import RefinerOutput
+from refiner.training.arrays import Rng
 from refiner.training.look import Tile, look_at_photos
 from refiner.training.losses import bce_dice, flatten, soft_iou
 from refiner.training.samples import prompts
 from refiner.training.samples.photos import OBJECT_MIX, DataOptions, TrainingData
 
-Rng = np.random.Generator
 Encoded = tuple[BaseFeatures, dict[str, Any]]
 """What the base keeps of a batch of pictures, and what each refiner keeps of it, by name."""
 
 INTERMEDIATE = 0.3
 """Weight of each intermediate loss (paper, equation 3)."""
-CORRECTED_SHARE = 0.3
+_CORRECTED_SHARE = 0.3
 """How often the base's own answer is corrected with a click or two before the refiner answers."""
 
 
@@ -123,8 +123,8 @@ class RefinerTask:
         features, prepared = encoded
         index, targets, _ = flatten(masks)
         inside = targets > 127
-        given = prompts.draw(inside, rng)
-        if rng.random() < CORRECTED_SHARE:
+        given = prompts.draw_prompts(inside, rng)
+        if rng.random() < _CORRECTED_SHARE:
             with torch.no_grad():
                 answer = decode(self.base, features, index, given.points, given.mask_logits).best
             given = prompts.corrected(given, inside, answer, rng)

@@ -25,7 +25,8 @@ from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
-from refiner.files.results import decode_rle, encode_rle, mask_png
+from refiner.files.painting import mask_png
+from refiner.files.run_lengths import decode_rle, encode_rle
 from refiner.metrics import boundary_iou, iou, next_click
 from refiner.types import Box, Click, Prompts
 from refiner.video_types import FramePrompts

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from refiner.files.pictures import read_image
-from refiner.files.results import iou
+from refiner.metrics import iou
 from refiner.predict.segmenter import load_segmenter
 from refiner.types import Box, Prompts
 from tests.browser.real import running_app

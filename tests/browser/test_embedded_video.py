@@ -18,7 +18,8 @@ from gradio.media import get_image
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from refiner.files.results import OBJECT_COLORS, decode_rle
+from refiner.files.painting import OBJECT_COLORS
+from refiner.files.run_lengths import decode_rle
 from tests.browser.real import running_app
 from tests.browser.test_video_tab import Viewer, probed
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.types import Box, Click, Prompts
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.fakes import RADIUS, drawn

@@ -18,7 +18,7 @@ from PIL import Image
 from refiner.commands import train as train_command
 from refiner.commands.parser import main
 from refiner.config import weights_name
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.network.base_model import build_official
 from tests.browser.real import running_app
 

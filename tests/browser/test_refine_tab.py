@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from refiner.files.results import encode_rle, mask_png
+from refiner.files.painting import mask_png
+from refiner.files.run_lengths import encode_rle
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.fakes import disc
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from tests.browser.conftest import Server
 from tests.browser.studio import Visitor
 from tests.fakes import disc

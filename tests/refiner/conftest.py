@@ -31,6 +31,7 @@ from refiner.network.base_model import (
 from refiner.network.checkpoint import save_base, save_refiner, state_id
 from refiner.network.quarters import Local, local_features
 from refiner.network.sam2refiner import RefinerFeatures, RefinerOutput, SAM2Refiner
+from refiner.predict.embedding_cache import EmbeddingCache
 from refiner.predict.segmenter import ImageSegmenter
 from refiner.training.samples.photos import is_dev
 from refiner.types import ModelInfo
@@ -67,7 +68,7 @@ class Run:
 def threads() -> Iterator[None]:
     """One thread: on a busy machine small models wait longer for a second one than it brings.
 
-    Loading a model asks for all cores again, so that is switched off.
+    The commands ask for all cores again, so that is switched off.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -136,7 +137,10 @@ def new_segmenter(lite_base: SAM2Base, new_refiner: Callable[..., SAM2Refiner]):
 
 @pytest.fixture
 def segmenter(new_segmenter) -> ImageSegmenter:
-    return new_segmenter()
+    """A small model with embeddings of its own, not among those of all models."""
+    segmenter = new_segmenter()
+    segmenter.cache = EmbeddingCache()
+    return segmenter
 
 
 @pytest.fixture(scope="session")

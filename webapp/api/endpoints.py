@@ -10,7 +10,8 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 import gradio as gr
 
-from refiner.files.results import encode_rle, iou
+from refiner.files.run_lengths import encode_rle
+from refiner.metrics import iou
 from refiner.types import InputError, Mask, Prompts
 from webapp.api.inputs import TELL_SECONDS, Inbox, client_errors, read_box
 from webapp.api.track_video import ClipEndpoint

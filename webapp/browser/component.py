@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from refiner.files.results import OBJECT_COLORS
+from refiner.files.painting import OBJECT_COLORS
 from webapp.shared import text
 from webapp.shared.limits import Limits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from refiner.evaluation.report.paper import BY_POINTS, POINTS
-from refiner.evaluation.report.plots import NAMES, Curve, Panel, arranged, draw
+from refiner.evaluation.report.plots import NAMES, Curve, Panel, arranged, draw_panels
 from webapp.compare.scores import MODELS, RANDOM, Comparison
 from webapp.compare.text import COMPARE
 
@@ -22,7 +22,7 @@ def comparison_figure(comparison: Comparison, tall: bool = False) -> Figure:
         Panel(title, title, counted, _measured(comparison, metric) + _reported(comparison, column))
         for column, (metric, title) in enumerate((("miou", "mIoU"), ("mbiou", "mBIoU")))
     ]
-    return draw(arranged(panels, tall))
+    return draw_panels(arranged(panels, tall))
 
 
 def _measured(comparison: Comparison, metric: str) -> list[Curve]:

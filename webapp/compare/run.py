@@ -13,7 +13,7 @@ from refiner.data.archives import ArchiveLimits, open_archive, read_pair
 from refiner.data.pairing import MASK, PairNames, pair_names
 from refiner.evaluation.prompts import PromptSpec, click_rounds, sample_prompts, stable_seed
 from refiner.metrics import boundary, iou
-from refiner.types import BoolArray, ImageArray, InputError, MaskPair, Prompts, Segmenter
+from refiner.types import BoolArray, ImageArray, InputError, Prompts, Segmenter
 from webapp.compare.queue import Job, Jobs
 from webapp.compare.scores import (
     CLICKS,
@@ -184,7 +184,7 @@ def _by_draws(
         for place, pair in zip(some, pairs, strict=True):
             truth, rim = truths[place[2]], rims[place[2]]
             for model in MODELS:
-                scores[model][place] = _score(_mask(pair, model), truth, rim)
+                scores[model][place] = _score(pair.mask_of(model).mask, truth, rim)
         yield (start + len(some)) / len(places)
     return scores
 
@@ -204,7 +204,8 @@ def _by_clicks(
             some = queries[start : start + OBJECTS_PER_STEP]
             pairs = segmenter.segment(image, [prompts for _, prompts in some]).objects
             masks += [
-                _mask(pair, owners[index][0]) for (index, _), pair in zip(some, pairs, strict=True)
+                pair.mask_of(owners[index][0]).mask
+                for (index, _), pair in zip(some, pairs, strict=True)
             ]
         return masks
 
@@ -221,10 +222,6 @@ def _by_clicks(
 def _score(mask: BoolArray, truth: BoolArray, rim: BoolArray) -> tuple[float, float]:
     """Return IoU and boundary IoU (`refiner.metrics.boundary_iou`, with the truth's rim known)."""
     return iou(mask, truth), iou(boundary(mask), rim)
-
-
-def _mask(pair: MaskPair, model: str) -> BoolArray:
-    return (pair.base if model == MODELS[0] else pair.refined).mask
 
 
 def _of_example(example: Example) -> Sample:

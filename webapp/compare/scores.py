@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.metrics import failed, noc
-from refiner.types import BoolArray, ImageArray
+from refiner.types import BoolArray, ImageArray, MaskPair
 
 RANDOM, CLICKS = "random", "clicks"
 POLICIES = (RANDOM, CLICKS)
-MODELS = ("sam2", "sam2refiner")
+MODELS = tuple(MaskPair.MODELS)
 
 ScoreArray = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from refiner.evaluation.report.paper import PAPER
-from refiner.evaluation.report.plots import save
+from refiner.evaluation.report.plots import figure_bytes
 from refiner.evaluation.report.readme import measured, plots
 from refiner.types import InputError, Segmenter
 from webapp.compare.plot import comparison_figure
@@ -173,8 +173,8 @@ def _files(comparison: Comparison) -> dict[str, str]:
     figure = comparison_figure(comparison)
     contents = {
         "csv": csv_text(comparison).encode(),
-        "svg": save(figure, "svg"),
-        "png": save(figure, "png"),
+        "svg": figure_bytes(figure, "svg"),
+        "png": figure_bytes(figure, "png"),
     }
     return {
         kind: stored_file(f"prompt-count.{kind}", content) for kind, content in contents.items()

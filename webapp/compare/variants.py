@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from refiner.files.results import object_color, overlay
+from refiner.files.painting import object_color, overlay
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray, ImageArray, InputError, Segmenter
 from webapp.compare.text import COMPARE

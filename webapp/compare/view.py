@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from refiner.evaluation.report.plots import NAMES, save
+from refiner.evaluation.report.plots import NAMES, figure_bytes
 from webapp.compare.plot import comparison_figure
 from webapp.compare.run import Progress
 from webapp.compare.scores import MODELS, Comparison, Row
@@ -51,7 +51,7 @@ def picture(wide: Figure, tall: Figure, label: str) -> str:
 
 
 def _address(figure: Figure) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(save(figure, 'svg')).decode()}"
+    return f"data:image/svg+xml;base64,{base64.b64encode(figure_bytes(figure, 'svg')).decode()}"
 
 
 def outcome(comparison: Comparison) -> str:

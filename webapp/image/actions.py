@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from refiner.files.run_lengths import PackedPair
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
@@ -18,7 +19,6 @@ from webapp.shared.events import Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, apply, read_actions, read_text
-from webapp.shared.packed import PackedPair
 from webapp.shared.pictures import ReadImage, read_within, uploaded_file, worked_size
 
 Publish = Callable[[ImageArray], str]

@@ -6,19 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 
-from refiner.files.results import (
-    cutout_png,
-    decode_rle,
-    mask_png,
-    object_color,
-    overlay_png,
-    result_document,
-)
+from refiner.files.painting import cutout_png, mask_png, object_color, overlay_png
+from refiner.files.results import result_document
+from refiner.files.run_lengths import decode_rle
 from refiner.types import BoolArray, InputError, MaskPair, ModelInfo
 from webapp.image.state import ImageState, PictureAnswer, SceneObject
 from webapp.shared.messages import Values, read_count, read_text
 
-_FILE_NAMES: Mapping[str, str] = {"base": "sam2", "refined": "sam2refiner"}
+_FILE_NAMES = {half: model for model, half in MaskPair.MODELS.items()}
 
 
 def picture_file(state: ImageState, info: ModelInfo, wanted: Values) -> tuple[str, bytes]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from refiner.files.mask_files import NamedMask, read_masks
-from refiner.files.results import encode_rle
+from refiner.files.run_lengths import encode_rle
 from refiner.types import InputError
 from webapp.image.actions import Studio, complete
 from webapp.image.state import ImageState, MaskRecord

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
-from refiner.files.results import encode_rle
+from refiner.files.results import prompts_value
+from refiner.files.run_lengths import encode_rle
 from webapp.image.differences import Differences
 from webapp.image.state import ImageState, MaskRecord, Picture, PictureAnswer, SceneObject
 from webapp.image.truth_curve import curves_value
 from webapp.shared.events import file_value
-from webapp.shared.messages import pair_value, prompts_value
+from webapp.shared.messages import pair_value
 
 
 def canvas_value(

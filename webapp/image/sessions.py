@@ -6,9 +6,8 @@ import json
 from dataclasses import replace
 
 from refiner.files.pictures import read_bytes
-from refiner.files.results import decode_rle, encode_rle
+from refiner.files.run_lengths import decode_rle, encode_rle
 from refiner.files.session import (
-    MODELS,
     Session,
     check_model,
     image_hash,
@@ -16,7 +15,7 @@ from refiner.files.session import (
     read_session,
     session_document,
 )
-from refiner.types import InputError, ModelInfo
+from refiner.types import InputError, MaskPair, ModelInfo
 from webapp.image.actions import Studio, complete
 from webapp.image.downloads import objects_with_answers, pair_of
 from webapp.image.state import ImageState, MaskRecord, Scene, SceneObject
@@ -68,7 +67,9 @@ def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome
     differ = _differing(state, session)
     if not differ:
         return Outcome(state)
-    return Outcome(state, text.SESSION_DIFFERS.format(differ, len(MODELS) * len(session.objects)))
+    return Outcome(
+        state, text.SESSION_DIFFERS.format(differ, len(MaskPair.MODELS) * len(session.objects))
+    )
 
 
 def _check_limits(session: Session, limits: Limits) -> None:
@@ -99,6 +100,6 @@ def _differing(state: ImageState, session: Session) -> int:
     for item, wanted in zip(state.scene.objects, session.objects, strict=True):
         if item.answer is None:
             continue
-        for name, model in MODELS.items():
+        for name, model in MaskPair.MODELS.items():
             count += mask_hash(decode_rle(getattr(item.answer.pair, model))) != wanted.sha256[name]
     return count

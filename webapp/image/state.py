@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from refiner.files.results import decode_rle, encode_rle
+from refiner.files.run_lengths import PackedPair, Rle, decode_rle, encode_rle
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
 from webapp.image.differences import Differences
 from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
-from webapp.shared.packed import PackedPair, Rle
 
 CURVE_STEPS = 8
 """How many steps on the way to one object are answered at most when they came together."""

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from refiner.types import Box, Click, InputError, Prompts
+from refiner.files.run_lengths import PackedPair
+from refiner.types import Box, Click, InputError
 from webapp.shared.editing import PromptState, StateT
 from webapp.shared.limits import Limits
-from webapp.shared.packed import PackedPair
 
 Values = Mapping[str, Any]
 Apply = Callable[[Any, Values, Limits], Any]
@@ -122,15 +122,6 @@ def read_point(state: PromptState[Any], x: Any, y: Any) -> tuple[float, float]:
     """
     height, width = state.size_hw
     return _coordinate(x, width, "x"), _coordinate(y, height, "y")
-
-
-def prompts_value(prompts: Prompts) -> dict[str, Any]:
-    """Return the clicks `[x, y, positive]` and the box `[x0, y0, x1, y1]` of one object."""
-    box = prompts.box
-    return {
-        "clicks": [[click.x, click.y, bool(click.positive)] for click in prompts.clicks],
-        "box": box and [box.x0, box.y0, box.x1, box.y1],
-    }
 
 
 def pair_value(pair: PackedPair) -> dict[str, Any]:

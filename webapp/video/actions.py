@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from refiner.files.run_lengths import PackedPair
 from refiner.types import InputError
 from webapp.shared import text
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import Message, Values, apply, read_actions, read_count, read_text
-from webapp.shared.packed import PackedPair
 from webapp.shared.pictures import jpeg, uploaded_file
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, write_export

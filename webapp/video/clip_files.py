@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from vos_benchmark.evaluator import Evaluator
 
 from refiner.clips.clip import Clip, open_clip
 from refiner.clips.containers import ClipLimits
 from refiner.clips.exports import export_path, write_exports
 from refiner.clips.mask_exports import ClipExport
-from refiner.types import BoolArray, Box, Prompts
+from refiner.evaluation.prompts import tight_box
+from refiner.evaluation.video_scores import ObjectScores
+from refiner.types import BoolArray, Prompts
 from refiner.video_types import FramePrompts, Tracker
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
@@ -25,8 +26,6 @@ from webapp.video.open_clips import Store
 from webapp.video.work import Workers
 
 LICENCE = "Rendered by this project, Apache-2.0."
-BOUNDARY = 0.008
-"""How far an outline may be off to count as right in F, in diagonals of the frame (DAVIS)."""
 
 
 def video_studio(
@@ -72,11 +71,9 @@ def installed_clips(assets: Path) -> tuple[ClipSource, ...]:
 
 def score(mask: BoolArray, truth: BoolArray) -> tuple[float, float]:
     """Return J and F of a mask of one frame, in [0, 1], as DAVIS defines them."""
-    evaluator = Evaluator(boundary=BOUNDARY)
-    evaluator.objects_in_gt.add(1)  # an object that is gone counts, too
-    evaluator.feed_frame(mask.astype(np.uint8), truth.astype(np.uint8))
-    j, f = evaluator.conclude()
-    return float(j[1]) / 100, float(f[1]) / 100
+    scores = ObjectScores()
+    scores.add(mask, truth)
+    return scores.means()
 
 
 def _export(name: str, result: ClipResult, folder: Path) -> Generator[int, None, Path]:
@@ -96,7 +93,7 @@ def _source(file: Path) -> ClipSource:
 
     objects: tuple[int, ...] = tuple(range(1, 256))
     objects = tuple(key for key, mask in truth(0).items() if mask.any())
-    prompts = (FramePrompts(0, key, Prompts(box=_box(mask))) for key, mask in truth(0).items())
+    prompts = (FramePrompts(0, key, Prompts(box=tight_box(mask))) for key, mask in truth(0).items())
     with open_clip(file) as clip:
         picture = clip[len(clip) // 2]
     label = file.stem.removesuffix("-clip").replace("-", " ").capitalize()
@@ -105,8 +102,3 @@ def _source(file: Path) -> ClipSource:
 
 def _masks(file: Path) -> Path:
     return file.with_name(f"{file.stem}_masks.zip")
-
-
-def _box(mask: BoolArray) -> Box:
-    rows, columns = np.nonzero(mask)
-    return Box(float(columns.min()), float(rows.min()), columns.max() + 1.0, rows.max() + 1.0)

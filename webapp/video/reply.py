@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from webapp.shared.messages import pair_value, prompts_value
+from refiner.files.results import prompts_value
+from webapp.shared.messages import pair_value
 from webapp.video.open_clips import ClipJob
 from webapp.video.results import FrameResult, Score, TrackedPair, total
 from webapp.video.state import FrameAnswer, VideoObject

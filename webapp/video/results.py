@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from refiner.files.run_lengths import PackedPair
 from refiner.types import BoolArray
-from webapp.shared.packed import PackedPair
 from webapp.video.state import Basis, VideoObject, VideoScene
 
 Span = tuple[int, int]

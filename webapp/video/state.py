@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from refiner.files.run_lengths import PackedPair
 from refiner.types import InputError, Prompts
 from refiner.video_types import FramePrompts
 from webapp.shared.editing import Objects, PromptState, SceneItem
-from webapp.shared.packed import PackedPair
 
 Basis = tuple[int | Prompts, ...]
 """What an object's masks of one frame came from: where tracking started, and the prompts, which are

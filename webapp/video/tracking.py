@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import cast
 
+from refiner.files.run_lengths import PackedPair
 from refiner.types import BoolArray, ImageArray, MaskPair
 from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
-from webapp.shared.packed import PackedPair
 from webapp.video.open_clips import ClipJob
 from webapp.video.results import Score, ScoreMask, TrackedPair, plan
 from webapp.video.state import Basis, VideoScene

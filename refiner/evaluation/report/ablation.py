@@ -7,7 +7,7 @@ from typing import Any
 
 from refiner.config import MODULES, VARIANTS, RefinerConfig
 
-Rows = Mapping[tuple[str, str, str], dict[str, Any]]
+_Rows = Mapping[tuple[str, str, str], dict[str, Any]]
 """By source, prompts and model."""
 
 ORDER = (
@@ -23,7 +23,7 @@ ORDER = (
     "sam2refiner-half",
 )
 """The order of the paper's Table 4; what it has not comes last."""
-PAPER = {
+_PAPER = {
     "sam2": "78.5 / 71.5",
     "hq-sam2": "87.7 / 80.0",
     "sam2refiner-la": "85.0 / 67.4",
@@ -37,7 +37,7 @@ four sets. Which two modules a row has follows from section 4.3."""
 _QUARTERS = {"source": "source pixels", "resized": "enlarged", "half": "half size"}
 
 
-def ablation_table(rows: Rows, source: str, spec: str) -> str:
+def ablation_table(rows: _Rows, source: str, spec: str) -> str:
     """Write mIoU / mBIoU with their deviations over the seeds, a line a variant; markdown."""
     lines = [
         "| model | LA | PR | MR | skips | quarters | mIoU | mBIoU | strict mBIoU | paper |",
@@ -47,7 +47,7 @@ def ablation_table(rows: Rows, source: str, spec: str) -> str:
         row = rows.get((source, spec, model))
         if row is not None:
             scores = [_score(row, "miou"), _score(row, "mbiou"), f"{100 * row['mbiou_strict']:.1f}"]
-            lines.append(f"| {' | '.join([*_parts(model), *scores, PAPER.get(model, '')])} |")
+            lines.append(f"| {' | '.join([*_parts(model), *scores, _PAPER.get(model, '')])} |")
     return "\n".join(lines)
 
 

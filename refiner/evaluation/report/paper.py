@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-Scores = tuple[float, float]
+PaperScores = tuple[float, float]
 
 POINTS = (1, 2, 5, 10)
-BY_POINTS: Mapping[str, tuple[Scores, ...]] = {
+BY_POINTS: Mapping[str, tuple[PaperScores, ...]] = {
     "SAM2-L": ((11.4, 9.9), (35.6, 31.7), (73.9, 66.4), (78.5, 71.5)),
     "HQ-SAM-L": ((17.7, 14.3), (44.6, 40.2), (84.2, 75.5), (87.7, 80.0)),
     "SAM2Refiner-L": ((25.2, 20.6), (52.5, 47.4), (90.0, 84.9), (93.1, 88.9)),

@@ -53,11 +53,11 @@ class Panel:
 
 
 def arranged(panels: Sequence[Panel], tall: bool) -> list[list[Panel]]:
-    """Return the rows for `draw`: one row of all panels or, if `tall`, one panel a row."""
+    """Return the rows for `draw_panels`: one row of all panels or, if `tall`, one panel a row."""
     return [[panel] for panel in panels] if tall else [[*panels]]
 
 
-def draw(rows: Sequence[Sequence[Panel]]) -> Figure:
+def draw_panels(rows: Sequence[Sequence[Panel]]) -> Figure:
     """Draw rows of equally many panels; one legend stands for all."""
     figure = Figure(figsize=(4 * len(rows[0]), 3.4 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
@@ -71,7 +71,7 @@ def draw(rows: Sequence[Sequence[Panel]]) -> Figure:
     return figure
 
 
-def save(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
+def figure_bytes(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
     """Return a figure as a file; the same figure gives the same bytes.
 
     Safe from several threads, which matplotlib is not.

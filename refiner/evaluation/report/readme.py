@@ -1,6 +1,6 @@
 """Shows measured results: tables for the terminal and the README, a plot over prompts.
 
-A results folder holds the documents that `refiner.commands.evaluate.run` wrote; JSON files of
+A results folder holds the documents that `refiner.commands.evaluate.evaluate_models` wrote; JSON files of
 another kind in it are left alone. Everything in a table comes from such a file, but for the
 numbers of the paper, which are marked as such.
 """
@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 
 from refiner.evaluation.report.paper import PAPER
 from refiner.evaluation.report.photos import Results, count_of, parse_results, photo_section
-from refiner.evaluation.report.plots import NAMES, Curve, Panel, arranged, draw, save
+from refiner.evaluation.report.plots import NAMES, Curve, Panel, arranged, draw_panels, figure_bytes
 from refiner.evaluation.report.videos import render_videos
 from refiner.types import InputError
 
 START = "<!-- results:start -->"
 END = "<!-- results:end -->"
-KINDS: dict[str, Literal["svg", "png"]] = {".svg": "svg", ".png": "png"}
+_PLOT_KINDS: dict[str, Literal["svg", "png"]] = {".svg": "svg", ".png": "png"}
 
 
 def read_results(results_dir: Path) -> list[Results]:
@@ -54,7 +54,7 @@ def read_documents(results_dir: Path) -> list[tuple[str, dict[str, Any]]]:
     return documents
 
 
-def render(results_dir: Path) -> str:
+def render_tables(results_dir: Path) -> str:
     """Write the markdown of a results folder: tables for each document, then the paper's.
 
     Raises:
@@ -74,7 +74,7 @@ def measured(results_dir: Path) -> str:
 
 
 def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bool:
-    """Put `render` between the markers of a README; tell whether that changes it.
+    """Put `render_tables` between the markers of a README; tell whether that changes it.
 
     With `check` nothing is written.
 
@@ -88,7 +88,7 @@ def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bo
     if text.count(START) != 1 or text.count(END) != 1 or text.index(END) < text.index(START):
         raise InputError(f"{readme} must have {START} once and {END} once after it.")
     before, after = text.split(START)[0], text.split(END)[1]
-    new = f"{before}{START}\n\n{render(results_dir)}\n\n{END}{after}"
+    new = f"{before}{START}\n\n{render_tables(results_dir)}\n\n{END}{after}"
     if new != text and not check:
         readme.write_text(new, encoding="utf-8")
     return new != text
@@ -103,14 +103,14 @@ def plot(results_dir: Path, out: Path) -> None:
     Raises:
         InputError: the folder has no document with random points, or `out` another ending.
     """
-    kind = KINDS.get(out.suffix)
+    kind = _PLOT_KINDS.get(out.suffix)
     if kind is None:
         raise InputError(f"The plot must be an .svg or .png file, got {out.name!r}.")
     drawn = _drawable(results_dir)
     if not drawn:
-        raise InputError(f"{results_dir} has no results with points:K prompts to draw.")
+        raise InputError(f"{results_dir} has no results with points:K prompts to draw_panels.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(save(draw([_panels(results) for results in drawn]), kind))
+    out.write_bytes(figure_bytes(draw_panels([_panels(results) for results in drawn]), kind))
 
 
 def plots(results_dir: Path, tall: bool = False) -> dict[str, Figure]:
@@ -118,13 +118,13 @@ def plots(results_dir: Path, tall: bool = False) -> dict[str, Figure]:
 
     Args:
         results_dir: where the documents lie.
-        tall: draw one below the other, for narrow screens.
+        tall: draw_panels one below the other, for narrow screens.
 
     Raises:
         InputError: the folder has no document, or one cannot be read.
     """
     found = _drawable(results_dir)
-    return {results.name: draw(arranged(_panels(results), tall)) for results in found}
+    return {results.name: draw_panels(arranged(_panels(results), tall)) for results in found}
 
 
 def _drawable(results_dir: Path) -> list[Results]:

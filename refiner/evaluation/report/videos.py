@@ -21,11 +21,11 @@ J&F (J, F), the first frame's mask given:
 | HQ-SAM2 | 79.6 (74.9, 84.3) | 79.1 |
 | SAM2Refiner | 80.9 (75.1, 86.8) | 79.9 |"""
 
-Rows = dict[tuple[str, str, str], dict[str, Any]]
+VideoRows = dict[tuple[str, str, str], dict[str, Any]]
 """By source, prompts and model."""
 
 
-def parse_videos(name: str, document: dict[str, Any]) -> Rows:
+def parse_videos(name: str, document: dict[str, Any]) -> VideoRows:
     """Index the rows of a document that measure videos.
 
     Raises:
@@ -70,7 +70,7 @@ def render_videos(documents: Sequence[tuple[str, dict[str, Any]]]) -> str:
     return "\n\n".join([*parts, PAPER_VIDEO]) if parts else ""
 
 
-def _section(name: str, config: dict[str, Any], rows: Rows) -> str:
+def _section(name: str, config: dict[str, Any], rows: VideoRows) -> str:
     sources, specs, models = (list(dict.fromkeys(key[axis] for key in rows)) for axis in range(3))
     part = f"split {split}" if (split := config.get("split")) else config.get("dataset", "")
     title = f"### {name}: videos" + (f", {part}" if part else "")

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from refiner.training.arrays import U8, Rng
 from refiner.types import BoolArray, ImageArray
-
-Rng = np.random.Generator
-U8 = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

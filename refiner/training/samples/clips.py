@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from refiner.data.manifest import LabelMap, Row, object_ids, read_image_and_labels
+from refiner.training.arrays import U8, Rng
 from refiner.training.samples import augment
-from refiner.training.samples.augment import U8
 from refiner.training.samples.photos import (
     MIN_AREA,
     PASTE_SHARE,
@@ -25,9 +25,8 @@ from refiner.training.samples.photos import (
 )
 from refiner.types import ImageArray, InputError
 
-Rng = np.random.Generator
 Floats = NDArray[np.float32]
-Layers = list[list[U8]]
+ClipLayers = list[list[U8]]
 """Coverage of each object (outer list) on each frame (inner list)."""
 Shot = Callable[[int], tuple[ImageArray, list[U8]]]
 """Gives picture and masks of a frame before the camera moves."""
@@ -163,7 +162,7 @@ class ClipData(TrainingData):
         masks = torch.from_numpy(np.stack([np.stack(layer) for layer in chosen], axis=1))
         return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous(), masks
 
-    def _clip(self, rng: Rng) -> tuple[list[ImageArray], Layers]:
+    def _clip(self, rng: Rng) -> tuple[list[ImageArray], ClipLayers]:
         kinds, shares = list(self.weights), np.array(list(self.weights.values()))
         kind = str(rng.choice(kinds, p=shares / shares.sum()))
         shot = self._background(rng) if kind == "composite" else self._shot(kind, rng)
@@ -208,8 +207,8 @@ class ClipData(TrainingData):
         return lambda frame: opened
 
     def _fly(
-        self, frames: list[ImageArray], layers: Layers, rng: Rng
-    ) -> tuple[list[ImageArray], Layers]:
+        self, frames: list[ImageArray], layers: ClipLayers, rng: Rng
+    ) -> tuple[list[ImageArray], ClipLayers]:
         """Let a cut-out move through a clip; it hides what lies below it."""
         size = self.options.image_size
         source, motion = flight(self.cutout(rng), size, rng)
@@ -237,7 +236,7 @@ def _places(count: int, rng: Rng) -> list[int]:
     return [int(place) for place in np.minimum(way, period - way)]
 
 
-def _film(shot: Shot, motion: Motion, size: int) -> tuple[list[ImageArray], Layers]:
+def _film(shot: Shot, motion: Motion, size: int) -> tuple[list[ImageArray], ClipLayers]:
     """Let the camera move over a shot."""
     frames, masks = [], []
     for frame in range(FRAMES):
@@ -248,7 +247,9 @@ def _film(shot: Shot, motion: Motion, size: int) -> tuple[list[ImageArray], Laye
     return frames, [list(layer) for layer in zip(*masks, strict=True)]
 
 
-def _varied(frames: list[ImageArray], layers: Layers, rng: Rng) -> tuple[list[ImageArray], Layers]:
+def _varied(
+    frames: list[ImageArray], layers: ClipLayers, rng: Rng
+) -> tuple[list[ImageArray], ClipLayers]:
     """Mirror every second clip and change its colours, all frames alike."""
     if rng.random() < 0.5:
         frames = [np.ascontiguousarray(image[:, ::-1]) for image in frames]

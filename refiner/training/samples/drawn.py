@@ -11,10 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.training.arrays import U8, Rng
 from refiner.types import ImageArray
-
-Rng = np.random.Generator
-U8 = NDArray[np.uint8]
 
 SIDE = 512
 """Side of the canvas, in pixels."""

@@ -19,11 +19,11 @@ from torch.utils.data import Dataset
 
 from refiner.data.image_sets import read_training_rows
 from refiner.data.manifest import Row, object_masks, read_image_and_labels
+from refiner.training.arrays import Rng
 from refiner.training.samples import augment
 from refiner.training.samples.drawn import wire_cutout
 from refiner.types import BoolArray, ImageArray, InputError
 
-Rng = np.random.Generator
 Layers = list[NDArray[np.uint8]]
 
 MIX = {

@@ -17,10 +17,9 @@ from refiner.network.base_model import (
     sample_box_points,
     sample_error_points,
 )
+from refiner.training.arrays import Rng
 
-Rng = np.random.Generator
-
-KINDS = {"box": 0.35, "point": 0.2, "points": 0.3, "mask": 0.15}
+PROMPT_SHARES = {"box": 0.35, "point": 0.2, "points": 0.3, "mask": 0.15}
 """Share of each kind of first prompt."""
 BOX_NOISE = (0.0, 0.1)
 """How far a corner of a box is off, as a share of the side: not at all as in HQ-SAM's recipe, which
@@ -39,9 +38,9 @@ class TrainingPrompts:
     mask_logits: Tensor | None
 
 
-def draw(masks: Tensor, rng: Rng, kind: str | None = None) -> TrainingPrompts:
+def draw_prompts(masks: Tensor, rng: Rng, kind: str | None = None) -> TrainingPrompts:
     """Draw prompts of one kind for all masks, bool (N, S, S); the kind too if none is given."""
-    kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    kind = kind or str(rng.choice(list(PROMPT_SHARES), p=list(PROMPT_SHARES.values())))
     if kind == "box":
         return TrainingPrompts(box(masks, noise=float(rng.choice(BOX_NOISE))), None)
     if kind == "point":

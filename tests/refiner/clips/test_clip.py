@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from refiner.clips import clip as clip_module
-from refiner.clips.clip import Clip, announce, open_clip
+from refiner.clips.clip import Clip, open_clip
 from refiner.clips.containers import ClipLimits
 from refiner.types import InputError
 from tests.refiner.clip_making import X264, nothing_left, picture, run_ffmpeg, tone
@@ -114,13 +114,9 @@ def test_a_part_outside_the_clip_is_refused(plain: Path, span: tuple[int, int | 
         open_clip(plain, start=span[0], stop=span[1])
 
 
-def test_limits_cut_and_scale_as_announced(plain: Path) -> None:
-    limits = ClipLimits(frames=40, seconds=1.0, long_side=32)
-    with open_clip(plain) as clip, clip.within(limits) as less:
-        said = announce(clip.info, limits)
+def test_a_part_is_cut_and_scaled(plain: Path) -> None:
+    with open_clip(plain) as clip, clip.part(stop=29, long_side=32) as less:
         assert len(less) == 29 and less.info.size_hw == (24, 32) == less[0].shape[:2]
-        assert "29 of 100 frames (1.0 of 3.3 s)" in said[0] and "32 x 24" in said[1]
-        assert announce(less.info, limits) == ()
 
 
 def test_a_frame_that_is_changed_by_its_owner_stays_as_it_was(plain: Path) -> None:
@@ -234,7 +230,7 @@ def test_8k_is_read_and_scaled(tmp_path: Path) -> None:
     encoder = ("-c:v", "mpeg4", "-q:v", "20")
     with (
         made(tmp_path / "8k.mp4", *source, *encoder) as clip,
-        clip.within(ClipLimits(long_side=640)) as small,
+        clip.part(long_side=640) as small,
     ):
         assert clip.info.size_hw == (4320, 7680) and len(clip) == 1
         assert small[0].shape == (360, 640, 3) and abs(int(small[0][0, 0, 0]) - 255) < 8

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from refiner.clips.clip import Clip, open_clip
-from refiner.clips.containers import ClipLimits
 from refiner.clips.exports import EXPORTS, export_path, write_exports
 from refiner.clips.mask_exports import ClipExport
-from refiner.files.results import decode_rle, object_color, overlay
+from refiner.files.painting import object_color, overlay
+from refiner.files.run_lengths import decode_rle
 from refiner.types import InputError, Mask, MaskPair, ModelInfo
 from refiner.video_types import TrackedFrame
 from tests.fakes import disc
@@ -196,7 +196,7 @@ def test_masks_of_a_scaled_clip_are_exported_at_the_files_own_size(
     source: Path, tmp_path: Path
 ) -> None:
     with open_clip(source) as whole:
-        small = whole.within(ClipLimits(long_side=80))
+        small = whole.part(long_side=80)
         size_hw = small.info.size_hw
         masks = [TrackedFrame(index, pairs(index, size_hw)) for index in range(FRAMES)]
         list(write_exports(job(whole), masks, ["rle"], tmp_path))

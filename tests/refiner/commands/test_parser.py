@@ -21,7 +21,8 @@ import refiner
 from refiner.commands import train as train_command
 from refiner.commands.parser import main
 from refiner.commands.values import parse_box, parse_click
-from refiner.files.results import cutout_png, decode_rle, overlay_png
+from refiner.files.painting import cutout_png, overlay_png
+from refiner.files.run_lengths import decode_rle
 from refiner.network.checkpoint import load_base, load_refiner, state_id
 from refiner.predict.segmenter import load_segmenter
 from refiner.training.loop import Stage, TrainOptions

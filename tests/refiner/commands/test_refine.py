@@ -10,8 +10,9 @@ from PIL import Image
 
 from refiner.commands.parser import main
 from refiner.files.mask_files import read_masks
+from refiner.files.painting import mask_png
 from refiner.files.pictures import read_image, read_mask
-from refiner.files.results import encode_rle, mask_png
+from refiner.files.run_lengths import encode_rle
 from refiner.predict.cascade import refine
 from refiner.predict.segmenter import load_segmenter
 from refiner.types import Click

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 import refiner.commands.track
-import refiner.commands.verbs
 import refiner.predict.tracker
 from refiner.commands.parser import main
-from refiner.commands.track import Prompt, TrackOptions, ascending, collect, run
-from refiner.files.results import decode_rle
+from refiner.commands.track import Prompt, TrackOptions, ascending, collect, track_clip
+from refiner.files.run_lengths import decode_rle
 from refiner.types import Box, Click, InputError
 from tests.fakes import FakeFrames, FakeTracker, follow
 from tests.refiner.clip_making import X264, picture, printed_frames, run_ffmpeg
@@ -32,7 +31,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTracker:
     """Let the command load a fake tracker."""
     tracker = FakeTracker()
-    monkeypatch.setattr(refiner.commands.verbs, "_load", lambda options: None)
+    monkeypatch.setattr(refiner.commands.track, "load_models", lambda flags: None)
     monkeypatch.setattr(refiner.predict.tracker, "load_tracker", lambda segmenter, **flags: tracker)
     return tracker
 
@@ -83,7 +82,7 @@ def test_an_interrupted_run_leaves_finished_files(clip: Path, tmp_path: Path) ->
 
     options = TrackOptions(clip, (Prompt(0, 1, Click(20, 24)),), tmp_path, progress=False)
     with pytest.raises(KeyboardInterrupt):
-        run(Interrupted, options)
+        track_clip(Interrupted, options)
     assert len(printed_frames(tmp_path / "walk-comparison.mp4", "v:0")) == 4
     assert not list(tmp_path.glob(".writing-*"))
 
@@ -125,4 +124,4 @@ def test_a_file_that_is_no_clip_is_refused(fake: FakeTracker, tmp_path: Path) ->
     (tmp_path / "x.mp4").write_bytes(b"no clip")
     options = TrackOptions(tmp_path / "x.mp4", (Prompt(0, 1, Click(1, 1)),), tmp_path)
     with pytest.raises(InputError, match=r"x\.mp4"):
-        run(lambda: fake, options)
+        track_clip(lambda: fake, options)

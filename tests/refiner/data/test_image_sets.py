@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from refiner.commands import evaluate as evaluate_command
-from refiner.commands.evaluate import EvaluateOptions, run
+from refiner.commands.evaluate import EvaluateOptions, evaluate_models
 from refiner.commands.parser import build_parser, main
 from refiner.data.image_sets import EVALUATION_SETS, TRAINING_SETS, read_dataset, read_training_rows
 from refiner.data.manifest import object_masks, read_image_and_labels
@@ -166,7 +166,7 @@ def test_evaluate_measures_on_a_set(tmp_path):
     options = EvaluateOptions(
         dataset="hrsod", root=tmp_path, prompts="box,points:1,noc", limit=2, progress=False
     )
-    document = run({"sam2refiner": WhiteSegmenter()}, options)
+    document = evaluate_models({"sam2refiner": WhiteSegmenter()}, options)
     rows = {(row["source"], row["prompts"], row["model"]): row for row in document["rows"]}
     found = rows["hrsod", "box", "sam2refiner"]
     assert (found["n"], found["objects"]) == (2, 2)

@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from refiner.commands import evaluate as evaluate_command
-from refiner.commands.evaluate import EvaluateOptions, load_segmenters, run
+from refiner.commands.evaluate import EvaluateOptions, evaluate_models, load_segmenters
 from refiner.commands.parser import main
 from refiner.config import VARIANTS, HQConfig
 from refiner.data.manifest import read_manifest
-from refiner.evaluation.photos import evaluate_images, mask_of, parse_models
+from refiner.evaluation.photos import evaluate_images, parse_models
 from refiner.evaluation.prompts import (
     PromptSpec,
     parse_prompt_specs,
@@ -247,11 +247,11 @@ def test_a_degraded_mask_is_scored_beside_what_is_made_of_it(manifest):
 
 def test_models_are_named_and_unknown_ones_refused(manifest):
     pair = LabelSegmenter().pair(np.ones((4, 4), np.uint8), Prompts(clicks=(Click(1, 1),)))
-    assert mask_of(pair, "sam2") is pair.base
-    assert mask_of(pair, "sam2refiner") is pair.refined
-    assert mask_of(pair, "hq-sam2") is pair.refined
+    assert pair.mask_of("sam2") is pair.base
+    assert pair.mask_of("sam2refiner") is pair.refined
+    assert pair.mask_of("hq-sam2") is pair.refined
     with pytest.raises(InputError, match="'sam3'; expected one of: sam2, sam2refiner, .*, hq-sam2"):
-        mask_of(pair, "sam3")
+        pair.mask_of("sam3")
     assert parse_models("sam2refiner, sam2,sam2") == ("sam2refiner", "sam2")
     assert parse_models("all") == ("sam2", *VARIANTS)
     with pytest.raises(InputError, match="Unknown model 'x'"):
@@ -369,7 +369,7 @@ def test_the_document_says_what_was_measured_with_what(tmp_path, manifest):
     options = EvaluateOptions(
         manifest, prompts="box", seeds=2, json=out, command="evaluate it", progress=False
     )
-    document = run(named(LabelSegmenter()), options)
+    document = evaluate_models(named(LabelSegmenter()), options)
     assert json.loads(out.read_text()) == document
     assert [file.name for file in out.parent.iterdir()] == ["fake.json"]
     config = document["config"]
@@ -393,7 +393,7 @@ def test_the_document_says_what_was_measured_with_what(tmp_path, manifest):
 def test_rows_are_kept_by_source_and_limit(manifest):
     def rows(**options):
         options = EvaluateOptions(manifest, prompts="box", seeds=1, progress=False, **options)
-        return run(named(LabelSegmenter()), options)["rows"]
+        return evaluate_models(named(LabelSegmenter()), options)["rows"]
 
     assert {row["source"] for row in rows(source="bsds")} == {"all", "regions+clothing", "bsds"}
     assert {row["source"] for row in rows(limit=1)} == {"all", "objects", "ecssd"}
@@ -407,7 +407,7 @@ def test_a_limit_spreads_over_the_manifest(tmp_path):
         for name in "abcd":
             save(tmp_path, name, "object", square, source)
     options = EvaluateOptions(tmp_path / "manifest.jsonl", prompts="box", limit=3, progress=False)
-    rows = run(named(LabelSegmenter()), options)["rows"]
+    rows = evaluate_models(named(LabelSegmenter()), options)["rows"]
     assert {
         row["source"]: row["n"] for row in rows if row["source"] in ("one", "two", "three")
     } == {
@@ -425,12 +425,14 @@ def test_a_limit_spreads_over_the_manifest(tmp_path):
         ({"source": "dis"}, "no photos of source 'dis' .* some of: bsds, ecssd, humanseg"),
         ({"split": "test"}, "no split 'test'"),
         ({"prompts": "lasso"}, "Unknown prompts 'lasso'"),
-        ({"models": "sam3"}, "Unknown model 'sam3'"),
+        ({"models": ("sam3",)}, "Unknown model 'sam3'"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(manifest, change, message):
     with pytest.raises(InputError, match=message):
-        run(named(LabelSegmenter()), EvaluateOptions(manifest, progress=False, **change))
+        evaluate_models(
+            named(LabelSegmenter()), EvaluateOptions(manifest, progress=False, **change)
+        )
 
 
 @pytest.mark.parametrize(
@@ -445,14 +447,14 @@ def test_options_that_cannot_be_used_are_refused(manifest, change, message):
 )
 def test_photos_come_from_one_place(places):
     with pytest.raises(InputError, match="either --manifest FILE, or --dataset NAME with --root"):
-        run(named(LabelSegmenter()), EvaluateOptions(**places, progress=False))
+        evaluate_models(named(LabelSegmenter()), EvaluateOptions(**places, progress=False))
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path, manifest):
     segmenter = LabelSegmenter()
     for place in (tmp_path, manifest / "out.json"):
         with pytest.raises(InputError, match="Cannot write"):
-            run(named(segmenter), EvaluateOptions(manifest, json=place, progress=False))
+            evaluate_models(named(segmenter), EvaluateOptions(manifest, json=place, progress=False))
     assert segmenter.calls == []
 
 
@@ -483,16 +485,16 @@ def loads(monkeypatch):
 
 def test_each_refined_model_is_loaded_once_on_the_same_base(loads, tmp_path):
     files = {"sam2refiner": None, "hq-sam2": tmp_path / "hq"}
-    loaded = load_segmenters("sam2,hq-sam2,sam2refiner", files, "sam2-lite", "cpu", tmp_path)
+    loaded = load_segmenters(
+        ["sam2", "hq-sam2", "sam2refiner"], files, "sam2-lite", "cpu", tmp_path
+    )
     assert list(loaded) == ["hq-sam2", "sam2refiner"]
     assert loads == [
         ("sam2-lite", "cpu", tmp_path, tmp_path / "hq"),
         ("sam2-lite", "cpu", tmp_path, evaluate_command.WEIGHTS / "sam2refiner-lite.safetensors"),
     ]
-    assert list(load_segmenters("sam2", files)) == ["sam2refiner"]
-    assert list(load_segmenters("sam2,hq-sam2", files)) == ["hq-sam2"]
-    with pytest.raises(InputError, match="Unknown model 'sam3'"):
-        load_segmenters("sam3", files)
+    assert list(load_segmenters(["sam2"], files)) == ["sam2refiner"]
+    assert list(load_segmenters(["sam2", "hq-sam2"], files)) == ["hq-sam2"]
 
 
 def test_weights_of_another_kind_are_refused_for_a_name(loads, tmp_path):
@@ -505,11 +507,11 @@ def test_weights_of_another_kind_are_refused_for_a_name(loads, tmp_path):
         ("sam2refiner-pr-mr", "x-mr", "SAM2Refiner with the modules mr of no variant"),
     ):
         with pytest.raises(InputError, match=f"weights of {name}, but .*{file} holds a {held}"):
-            load_segmenters(name, {name: tmp_path / file})
+            load_segmenters([name], {name: tmp_path / file})
 
 
 def test_weights_lie_in_a_folder_or_are_said_to_be_missing(loads, tmp_path):
-    models = "sam2,hq-sam2,sam2refiner-la-pr"
+    models = ["sam2", "hq-sam2", "sam2refiner-la-pr"]
     (tmp_path / "sam2refiner-la-pr-lite.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match="no weights of hq-sam2 .*'.* train hq --backbone sam2-l"):
         load_segmenters(models, {}, folder=tmp_path)
@@ -517,9 +519,9 @@ def test_weights_lie_in_a_folder_or_are_said_to_be_missing(loads, tmp_path):
     assert list(load_segmenters(models, {}, folder=tmp_path)) == ["hq-sam2", "sam2refiner-la-pr"]
     assert loads[-1][3] == tmp_path / "sam2refiner-la-pr-lite.safetensors"
     with pytest.raises(InputError, match="hq-sam2-sam2.1-tiny.safetensors is missing"):
-        load_segmenters("sam2,hq-sam2", {}, "sam2.1-tiny", folder=tmp_path)
+        load_segmenters(["sam2", "hq-sam2"], {}, "sam2.1-tiny", folder=tmp_path)
     with pytest.raises(InputError, match="train refiner --variants sam2refiner-half --backbone"):
-        load_segmenters("sam2refiner-half", {}, folder=tmp_path)
+        load_segmenters(["sam2refiner-half"], {}, folder=tmp_path)
 
 
 def test_the_command_measures_three_models_of_small_weights(

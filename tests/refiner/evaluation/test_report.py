@@ -3,7 +3,15 @@ import json
 import pytest
 
 from refiner.evaluation.report.photos import text_table
-from refiner.evaluation.report.readme import END, PAPER, START, plot, plots, render, update_readme
+from refiner.evaluation.report.readme import (
+    END,
+    PAPER,
+    START,
+    plot,
+    plots,
+    render_tables,
+    update_readme,
+)
 from refiner.types import InputError
 
 
@@ -57,7 +65,7 @@ def results(tmp_path, document):
 
 
 def test_the_tables_show_every_prompt_by_group_with_the_better_model_in_bold(results):
-    text = render(results)
+    text = render_tables(results)
     assert "### lite: sam2-lite, split val, 5 label maps" in text
     assert "| pictures | n | model | box | 1 point | 10 points |" in text
     line = "| objects | 5 | SAM2Refiner | **90.0** / **80.0** | **60.0** / **50.0** | **85.0** / **75.0** |"
@@ -74,7 +82,7 @@ def test_variants_stand_in_the_papers_order_beside_its_numbers(results, document
         row("objects", "points:10", model, score, score - 0.1) for model, score in scores.items()
     ]
     (results / "ablation.json").write_text(json.dumps(document))
-    text = render(results)
+    text = render_tables(results)
     tables = text[text.index("### ablation") : text.index("### lite")]
     assert [line for line in tables.splitlines() if line.startswith("| SAM2")] == [
         "| SAM2 |  |  |  |  |  | 70.0 ± 1.0 | 60.0 ± 2.0 | 30.0 | 78.5 / 71.5 |",
@@ -95,7 +103,7 @@ def test_one_count_of_points_is_no_curve(results, document):
 def test_everything_is_left_out_where_it_is_one_group_alone(results, document):
     document["rows"] = [one | {"n": 5} for one in document["rows"] if one["prompts"] != "noc"]
     (results / "lite.json").write_text(json.dumps(document))
-    text = render(results)
+    text = render_tables(results)
     assert "| objects | 5" in text
     assert "| everything |" not in text
 
@@ -106,7 +114,7 @@ def test_degraded_masks_stand_beside_what_the_models_make_of_them(results, docum
         for model, score in (("given", 0.7), ("sam2", 0.6), ("sam2refiner", 0.8))
     ]
     (results / "lite.json").write_text(json.dumps(document))
-    text = render(results)
+    text = render_tables(results)
     assert "| pictures | n | model | dilated |" in text
     assert "| objects | 5 | mask given | 70.0 / 60.0 |" in text
     assert "| objects | 5 | SAM2Refiner | **80.0** / **70.0** |" in text
@@ -114,13 +122,13 @@ def test_degraded_masks_stand_beside_what_the_models_make_of_them(results, docum
 
 
 def test_sources_are_shown_for_box_and_ten_points_only(results):
-    text = render(results)
+    text = render_tables(results)
     assert "| pictures | n | model | box | 10 points |" in text
     assert "| ecssd | 5 | SAM2 | 80.0 / 60.0 | 70.0 / 50.0 |" in text
 
 
 def test_gains_clicks_scatter_and_the_command_are_told(results):
-    text = render(results)
+    text = render_tables(results)
     # Errors 0.3 -> 0.15 and 0.5 -> 0.25 are halved.
     assert (
         "- objects, 10 points: SAM2Refiner removes 50 % of the base's mIoU error and 50 % of its "
@@ -132,7 +140,7 @@ def test_gains_clicks_scatter_and_the_command_are_told(results):
 
 
 def test_the_papers_numbers_come_last_and_are_marked(results):
-    text = render(results)
+    text = render_tables(results)
     assert text.endswith(PAPER)
     assert "official SAM 2.1 bases, other data): not comparable" in PAPER
 
@@ -142,21 +150,21 @@ def test_a_tie_is_bold_on_both_sides_and_one_model_alone_on_none(results, docume
         if "miou" in one:
             one["miou"] = 0.5
     (results / "lite.json").write_text(json.dumps(document))
-    assert "| objects | 5 | SAM2 | **50.0** / 60.0 |" in render(results)
+    assert "| objects | 5 | SAM2 | **50.0** / 60.0 |" in render_tables(results)
     document["rows"] = [one for one in document["rows"] if one["model"] == "sam2"]
     (results / "lite.json").write_text(json.dumps(document))
-    measured = render(results).removesuffix(PAPER)
+    measured = render_tables(results).removesuffix(PAPER)
     assert "**" not in measured
     assert "removes" not in measured
 
 
 def test_rows_of_videos_are_left_to_others(results, document):
     video = {"model": "sam2", "prompts": "box", "source": "davis", "n": 3, "j": 0.5, "f": 0.5}
-    expected = render(results)
+    expected = render_tables(results)
     document["rows"].append(video)
     (results / "lite.json").write_text(json.dumps(document))
     (results / "video.json").write_text(json.dumps({"rows": [video], "config": {}}))
-    assert render(results) == expected
+    assert render_tables(results) == expected
 
 
 def test_the_readme_is_changed_between_its_markers_only_and_once(tmp_path, results):
@@ -165,7 +173,7 @@ def test_the_readme_is_changed_between_its_markers_only_and_once(tmp_path, resul
     assert update_readme(readme, results, check=True)
     assert "old" in readme.read_text()
     assert update_readme(readme, results)
-    assert readme.read_text() == f"# Title\n{START}\n\n{render(results)}\n\n{END}\nend\n"
+    assert readme.read_text() == f"# Title\n{START}\n\n{render_tables(results)}\n\n{END}\nend\n"
     assert not update_readme(readme, results)
     assert not update_readme(readme, results, check=True)
 
@@ -181,15 +189,15 @@ def test_a_readme_without_its_markers_is_refused_and_kept(tmp_path, results, tex
 
 def test_unusable_results_are_refused(tmp_path, results):
     with pytest.raises(InputError, match="has no results; run"):
-        render(tmp_path / "empty")
+        render_tables(tmp_path / "empty")
     with pytest.raises(InputError, match="Cannot read .*README.md: No such file"):
         update_readme(tmp_path / "README.md", results)
     (results / "lite.json").write_text('{"rows": [{"miou": 1}], "config": {}}')
     with pytest.raises(InputError, match="lite is not a document of evaluate: KeyError"):
-        render(results)
+        render_tables(results)
     (results / "lite.json").write_text("{")
     with pytest.raises(InputError, match="Cannot read the results .*lite.json"):
-        render(results)
+        render_tables(results)
 
 
 def test_the_terminal_table_has_a_line_a_row(document):

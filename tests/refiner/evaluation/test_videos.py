@@ -11,11 +11,11 @@ from PIL import Image
 from vos_benchmark.benchmark import VideoEvaluator
 
 from refiner.commands import evaluate as evaluate_command
-from refiner.commands.evaluate import EvaluateOptions, run
+from refiner.commands.evaluate import EvaluateOptions, evaluate_models
 from refiner.commands.parser import main
 from refiner.data.manifest import read_manifest
 from refiner.evaluation.prompts import parse_prompt_specs
-from refiner.evaluation.report.readme import render
+from refiner.evaluation.report.readme import render_tables
 from refiner.evaluation.report.videos import PAPER_VIDEO, render_videos, text_video_table
 from refiner.evaluation.videos import evaluate_videos
 from refiner.types import ImageResult, InputError, Mask, MaskPair, ModelInfo, Timings
@@ -188,7 +188,7 @@ def test_lvos_v2_is_the_mean_over_seen_and_unseen(tmp_path):
                 )
     (tmp_path / "unseen_videos.txt").write_text("a\n")
     options = EvaluateOptions(dataset="lvos2", root=tmp_path, prompts="mask", progress=False)
-    document = run({}, options, lambda: {"sam2refiner": LevelTracker()})
+    document = evaluate_models({}, options, lambda: {"sam2refiner": LevelTracker()})
     found = {row["source"]: row for row in document["rows"] if row["model"] == "sam2"}
     assert set(found) == {"all", "lvos2-seen", "lvos2-unseen"}
     halves = [found[f"lvos2-{part}"]["jf"] for part in ("seen", "unseen")]
@@ -327,7 +327,9 @@ def mixed(manifest):
 def document_of(manifest, trackers=True, **options):
     chosen = EvaluateOptions(manifest, **({"prompts": "box", "progress": False} | options))
     given = {"sam2refiner": LevelTracker()}
-    return run({"sam2refiner": WhiteSegmenter()}, chosen, (lambda: given) if trackers else None)
+    return evaluate_models(
+        {"sam2refiner": WhiteSegmenter()}, chosen, (lambda: given) if trackers else None
+    )
 
 
 def test_photos_and_videos_are_measured_side_by_side(mixed, tmp_path):
@@ -384,12 +386,12 @@ def test_the_report_has_a_table_of_videos_beside_the_papers(mixed, tmp_path):
     for name, one in (("with", document), ("without", photos_only)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "val.json").write_text(json.dumps(one))
-    text = render(tmp_path / "with")
+    text = render_tables(tmp_path / "with")
     assert text.endswith(PAPER_VIDEO)
     assert "### val: videos, split val" in text
     assert "| all videos | 2 | SAM2Refiner | **100.0 (100.0, 100.0)** |" in text
     assert "not comparable" in PAPER_VIDEO
-    assert text.startswith(render(tmp_path / "without"))
+    assert text.startswith(render_tables(tmp_path / "without"))
     assert render_videos([("val", photos_only)]) == ""
 
 

@@ -12,7 +12,8 @@ from faster_coco_eval.core import mask as coco
 from PIL import Image
 
 from refiner.files.mask_files import read_masks
-from refiner.files.results import encode_rle, mask_png
+from refiner.files.painting import mask_png
+from refiner.files.run_lengths import encode_rle
 from refiner.types import InputError
 
 SIZE = (30, 40)

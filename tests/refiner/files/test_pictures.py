@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, PngImagePlugin
 
-from refiner.files import pictures, results
+from refiner.files import painting, pictures
 from refiner.types import Box, Click, InputError, Prompts
 
 MARK = (200, 30, 40)
@@ -607,12 +607,12 @@ def test_masks_of_every_kind_are_read(name):
 @given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=24)))
 def test_a_mask_png_of_the_project_is_read_back(mask):
     mask[0, 0] = True
-    assert np.array_equal(pictures.read_mask(results.mask_png(mask), mask.shape), mask)
+    assert np.array_equal(pictures.read_mask(painting.mask_png(mask), mask.shape), mask)
 
 
 def test_a_cutout_of_the_project_serves_as_a_mask():
     image = np.full((6, 9, 3), 250, np.uint8)
-    assert np.array_equal(pictures.read_mask(results.cutout_png(image, MASK), (6, 9)), MASK)
+    assert np.array_equal(pictures.read_mask(painting.cutout_png(image, MASK), (6, 9)), MASK)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ import torch
 import refiner.predict.segmenter
 from refiner.network.base_model import BaseFeatures, normalise
 from refiner.network.sam2refiner import RefinerFeatures
-from refiner.predict.embedding_cache import Embedding, EmbeddingCache
+from refiner.predict.embedding_cache import CACHE_BYTES, Embedding, EmbeddingCache
 from refiner.predict.segmenter import load_segmenter
 from refiner.types import MAX_CLICKS, MAX_OBJECTS, Box, Click, InputError, Prompts
 
@@ -38,29 +39,45 @@ def same(result, other, atol=0.0):
 def test_the_cache_drops_what_was_not_used_for_longest():
     cache = EmbeddingCache(limit=1000)
     for name in "abc":
-        cache.put(name, embedding(400))
+        cache.put((0, name), embedding(400))
         assert cache.nbytes <= 1000
-    assert cache.get("a") is None
-    assert cache.get("b") is not None  # now the newest
-    cache.put("d", embedding(400))
-    assert cache.get("c") is None
-    assert cache.get("b") is not None
+    assert cache.get((0, "a")) is None
+    assert cache.get((0, "b")) is not None  # now the newest
+    cache.put((0, "d"), embedding(400))
+    assert cache.get((0, "c")) is None
+    assert cache.get((0, "b")) is not None
     assert len(cache) == 2
 
 
-def test_the_cache_keeps_the_newest_picture_whatever_its_size():
+def test_the_cache_does_not_keep_what_is_larger_than_it():
     cache = EmbeddingCache(limit=1000)
-    cache.put("small", embedding(100))
-    big = embedding(5000)
-    cache.put("big", big)
-    assert cache.get("big") is big
-    assert len(cache) == 1
+    small = embedding(100)
+    cache.put((0, "small"), small)
+    cache.put((0, "big"), embedding(5000))
+    assert cache.get((0, "big")) is None
+    assert cache.get((0, "small")) is small
+
+
+def test_models_share_one_budget_and_leave_nothing_behind(new_segmenter, picture):
+    gc.collect()
+    one, other = new_segmenter(), new_segmenter()
+    shared = one.cache
+    assert other.cache is shared
+    before = shared.nbytes
+    one.prepare(picture(50, 60))
+    size = shared.nbytes - before
+    answer = other.segment(picture(50, 60), [CLICK])  # the same picture, another model
+    assert answer.timings.encode > 0
+    assert shared.nbytes == before + 2 * size <= CACHE_BYTES
+    del other
+    gc.collect()
+    assert shared.nbytes == before + size
 
 
 def test_a_picture_put_twice_counts_once():
     cache = EmbeddingCache(limit=1000)
     for _ in range(3):
-        cache.put("a", embedding(400))
+        cache.put((0, "a"), embedding(400))
     assert cache.nbytes == 400
 
 
@@ -81,8 +98,8 @@ def test_the_cache_stays_whole_when_threads_use_it_together():
         rng = np.random.default_rng(seed)
         barrier.wait()
         for number in rng.integers(0, 50, 1000):
-            cache.put(str(number), items[number])
-            assert cache.get(str(number)) in (None, items[number])
+            cache.put((0, str(number)), items[number])
+            assert cache.get((0, str(number))) in (None, items[number])
             assert cache.nbytes <= 41 * 400
 
     with ThreadPoolExecutor(4) as pool:
@@ -127,12 +144,12 @@ def test_a_prepared_picture_costs_a_click_only(segmenter, picture):
 
 def test_a_full_cache_changes_no_answer(segmenter, new_segmenter, picture):
     images = [picture(60, 80, seed) for seed in range(3)]
-    segmenter.cache.limit = 1
+    segmenter.cache = EmbeddingCache(limit=1)
     for image in (*images, *images):
         found = segmenter.segment(image, [CLICK], logits=True)
         assert found.timings.encode > 0
         assert same(found, new_segmenter().segment(image, [CLICK], logits=True))
-    assert len(segmenter.cache) == 1
+    assert len(segmenter.cache) == 0
 
 
 def test_objects_with_different_prompts_come_back_in_order(segmenter, picture):
@@ -278,7 +295,7 @@ def test_two_threads_get_what_each_would_get_alone(segmenter, new_segmenter, pic
     alone = [
         new_segmenter().segment(*given, logits=True) for given in zip(images, objects, strict=True)
     ]
-    segmenter.cache.limit = 1  # each call encodes anew
+    segmenter.cache = EmbeddingCache(limit=1)  # each call encodes anew
     barrier = threading.Barrier(2)
 
     def work(number):

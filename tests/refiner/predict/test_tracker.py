@@ -25,7 +25,7 @@ from refiner.network.lite import set_image_size
 from refiner.network.sam2refiner import SAM2Refiner
 from refiner.predict.memory_bank import Memory, MemoryBank
 from refiner.predict.segmenter import WEIGHTS, ImageSegmenter
-from refiner.predict.tensors import resize, to_mask
+from refiner.predict.tensors import to_mask, to_square
 from refiner.predict.tracker import load_tracker
 from refiner.types import Box, Click, InputError, Mask, MaskPair, ModelInfo, Prompts
 from refiner.video_types import FramePrompts, VideoInfo
@@ -124,7 +124,9 @@ def logits(monkeypatch):
 def reference_state(base, clip):
     """What SAM2VideoPredictor.init_state makes of a folder, made of frames in memory."""
     images = [
-        normalise(resize(torch.from_numpy(frame).permute(2, 0, 1)[None] / 255, base.image_size))[0]
+        normalise(to_square(torch.from_numpy(frame).permute(2, 0, 1)[None] / 255, base.image_size))[
+            0
+        ]
         for frame in clip.frames
     ]
     height, width = clip.info.size_hw

@@ -239,7 +239,7 @@ def label_at(masks, points):
 def test_prompts_of_every_kind_are_drawn(masks):
     kinds = set()
     for seed in range(120):
-        given = prompts.draw(masks, np.random.default_rng(seed))
+        given = prompts.draw_prompts(masks, np.random.default_rng(seed))
         points = given.points
         if given.mask_logits is not None:
             assert given.mask_logits.shape == (3, 1, 16, 16)
@@ -591,7 +591,7 @@ def test_each_mask_of_a_picture_is_prompted_in_a_way_of_its_own(
         return prompts_draw(masks, rng, kind)
 
     prompts_draw = prompts.draw
-    monkeypatch.setattr(prompts, "draw", draw)
+    monkeypatch.setattr(prompts, "draw_prompts", draw)
     task = refiner_task(new_base(), new_refiner())
     images, masks = batch(plain_manifest, task.set_size(64), 64)
     loss, log = task.loss(images, masks, np.random.default_rng(0), 0.0)
@@ -666,7 +666,7 @@ def test_the_refiner_learns_one_batch_from_sam2s_own_masks_on(
 def test_an_untrained_refiner_answers_as_its_base(new_base, new_refiner, plain_manifest):
     task = refiner_task(new_base(), new_refiner(trained=False))
     images, masks = batch(plain_manifest, task.set_size(64), 64)
-    given = prompts.draw(flatten(masks)[1] > 127, np.random.default_rng(0), "box")
+    given = prompts.draw_prompts(flatten(masks)[1] > 127, np.random.default_rng(0), "box")
     with torch.no_grad():
         answers = task.answers(task.encode(images), masks, given)
     assert torch.equal(answers["sam2"], answers["refined"])

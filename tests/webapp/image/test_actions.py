@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from refiner.files.pictures import read_image
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.types import Box, Click, ImageArray, InputError, Prompts
 from tests.fakes import RADIUS, FakeSegmenter, drawn
 from webapp.image import actions

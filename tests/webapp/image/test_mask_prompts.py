@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from refiner.files.results import decode_rle, encode_rle, mask_png
+from refiner.files.painting import mask_png
+from refiner.files.run_lengths import decode_rle, encode_rle
 from refiner.types import Click, InputError
 from tests.fakes import FakeSegmenter, disc
 from tests.webapp.image.test_actions import click, edits, upload

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.types import ImageArray, ImageResult, InputError, Prompts
 from tests.fakes import FakeSegmenter
 from tests.webapp.image.test_actions import click, edits, fake

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refiner.files.results import mask_png
+from refiner.files.painting import mask_png
 from refiner.files.session import read_session
 from refiner.types import ImageArray, InputError
 from tests.fakes import disc

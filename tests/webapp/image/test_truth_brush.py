@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray
 from tests.fakes import disc

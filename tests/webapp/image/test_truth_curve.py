@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray, InputError
 from tests.fakes import FakeSegmenter, disc

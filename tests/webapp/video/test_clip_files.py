@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from refiner.clips.clip import open_clip
-from refiner.files.results import decode_rle
+from refiner.files.run_lengths import decode_rle
 from tests.fakes import FakeTracker, disc
 from tests.webapp.video.test_actions import Bench, click, masks
 from webapp.shared.limits import Limits

@@ -1,0 +1,91 @@
+"""The segment command: a picture and prompts in, both models' masks of one object out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from refiner.commands.values import (
+    add_model_options,
+    load_models,
+    make_folder,
+    parse_box,
+    parse_click,
+    say,
+    to_options,
+)
+from refiner.files.painting import cutout_png, mask_png, object_color, overlay_png
+from refiner.files.pictures import read_image, read_mask
+from refiner.files.results import result_document
+from refiner.files.session import image_hash
+from refiner.types import Box, Click, MaskPair, Prompts, Segmenter
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOptions:
+    """What `python -m refiner segment` does: `model` is one of `MaskPair.MODELS`, or `both`."""
+
+    image: Path
+    out: Path
+    clicks: tuple[Click, ...] = ()
+    box: Box | None = None
+    mask: Path | None = None
+    model: str = "both"
+
+
+def add_segment(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `SegmentOptions` and the model's."""
+    parser.add_argument("image", type=Path)
+    parser.add_argument(
+        "--point", action="append", dest="clicks", metavar="X,Y[,-]", type=parse_click
+    )
+    parser.add_argument("--box", metavar="X0,Y0,X1,Y1", type=parse_box)
+    parser.add_argument(
+        "--mask", type=Path, help="a coarse mask of the picture's size, as a prompt"
+    )
+    parser.add_argument("--model", choices=("both", *MaskPair.MODELS))
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_model_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> None:
+    options = to_options(SegmentOptions, flags)
+    segment_picture(lambda: load_models(flags), options)
+    say(f"Wrote {options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
+
+
+def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> None:
+    """Write each model's mask, cut-out and overlay, and one JSON.
+
+    Args:
+        load: gives the model, once the picture and the prompts are known to be good.
+        options: what to do.
+
+    Raises:
+        InputError: the picture or a prompt cannot be used, or the folder cannot be written.
+    """
+    image = read_image(options.image)
+    size_hw = image.shape[0], image.shape[1]
+    mask = None if options.mask is None else read_mask(options.mask, size_hw)
+    prompts = Prompts(options.clicks, options.box, mask)
+    prompts.check(size_hw)
+    segmenter = load()
+    result = segmenter.segment(image, [prompts])
+    make_folder(options.out)
+    for model in MaskPair.MODELS if options.model == "both" else (options.model,):
+        pixels = result.objects[0].mask_of(model).mask
+        for name, content in (
+            ("mask", mask_png(pixels)),
+            ("cutout", cutout_png(image, pixels)),
+            ("overlay", overlay_png(image, [pixels], [object_color(0)])),
+        ):
+            (options.out / f"{model}_{name}.png").write_bytes(content)
+    document = result_document(
+        size_hw, [prompts], result.objects, segmenter.info, image_hash(image)
+    )
+    document["milliseconds"] = asdict(result.timings)
+    (options.out / "result.json").write_text(json.dumps(document, indent=2) + "\n")
