@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -95,8 +94,7 @@ def _run(flags: argparse.Namespace) -> None:
 def _load(flags: argparse.Namespace) -> Tracker:
     from refiner.predict.tracker import load_tracker
 
-    segmenter: Any = load_models(flags)
-    return load_tracker(segmenter, fast=flags.fast, first_prompt=flags.first_prompt)
+    return load_tracker(load_models(flags), fast=flags.fast, first_prompt=flags.first_prompt)
 
 
 def track_clip(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]:

@@ -47,7 +47,10 @@ from refiner.types import (
 
 BATCH = 8
 """Objects answered at once; a batch takes about 100 MB an object at S = 512."""
-WEIGHTS = Path(__file__).resolve().parents[2] / "assets" / "weights"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "weights"
+WEIGHTS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "assets" / "weights"
+"""The embedded weights: part of an installed package, in the repository beside it."""
 
 
 @dataclass

@@ -25,6 +25,7 @@ from refiner.types import (
     MaskPair,
     ModelInfo,
     Prompts,
+    Segmenter,
     check_image,
 )
 from refiner.video_types import FramePrompts, Frames, TrackedFrame
@@ -217,12 +218,20 @@ class VideoTracker:
 
 
 def load_tracker(
-    segmenter: ImageSegmenter, *, fast: bool = False, first_prompt: bool = False
+    segmenter: Segmenter, *, fast: bool = False, first_prompt: bool = False
 ) -> VideoTracker:
     """Return a tracker that shares the models, the device and the lock of `segmenter`.
 
     See `VideoTracker` for the arguments.
+
+    Raises:
+        InputError: the base has no SAM2Refiner of its own to track with.
     """
+    if not isinstance(segmenter, ImageSegmenter):
+        raise InputError(
+            f"{segmenter.info.backbone} cannot track without a SAM2Refiner of its own; give its "
+            "weights, or use sam2-lite."
+        )
     return VideoTracker(segmenter, fast=fast, first_prompt=first_prompt)
 
 
