@@ -23,7 +23,7 @@ A click on a picture:
 6. `webapp.image.actions.complete` has what lacks an answer segmented
    (`refiner.types.Segmenter.segment`) and, with a ground truth, scored
    (`webapp.image.truth_curve.with_scores`).
-7. Both masks are packed (`webapp.shared.packed.PackedPair`), their differences listed
+7. Both masks are packed (`refiner.files.run_lengths.PackedPair`), their differences listed
    (`webapp.image.differences.differences`).
 8. `webapp.image.reply.canvas_value` says what the browser lacks.
 9. `picture/picture.js` takes it in, `panes/painting.js` paints both masks.
@@ -52,7 +52,7 @@ To add
 - an export: of a picture in `webapp.image.downloads.picture_file`; of a clip in
   `refiner.clips.exports.EXPORTS`, with its name in `webapp.video.exporting.EXPORTS`.
 - a kind of prompt: a field of `refiner.types.Prompts`, an edit in `webapp.shared.messages.ACTIONS`
-  and in `panes/scene.js`, its values in `webapp.shared.messages.prompts_value`.
+  and in `panes/scene.js`, its values in `refiner.files.results.prompts_value`.
 - an endpoint: a typed method of `webapp.api.endpoints.Endpoints`, added in
   `webapp.api.endpoints.build_api`.
 """

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 import gradio as gr
 
 from refiner.types import Box, Click, InputError, Prompts
-from refiner.video_types import FramePrompts
+from refiner.video_types import FramePrompts, gather_prompts
 from webapp.api.inputs import (
     TELL_SECONDS,
     Inbox,
@@ -103,17 +103,14 @@ class ClipEndpoint:
     def _prompts(self, points: Any, boxes: Any) -> list[FramePrompts]:
         """Return what was said, in pixels of the clip."""
         limits = self._inbox.limits
-        clicks: dict[tuple[int, int], list[Click]] = {}
-        for frame, number, x, y, sign in read_rows(points, 5, A_POINT):
-            clicks.setdefault(_place(frame, number), []).append(Click(x, y, bool(read_sign(sign))))
-        prompts = {place: Prompts(tuple(found)) for place, found in clicks.items()}
+        marks: list[tuple[int, int, Click | Box]] = [
+            (*_place(frame, number), Click(x, y, bool(read_sign(sign))))
+            for frame, number, x, y, sign in read_rows(points, 5, A_POINT)
+        ]
         for frame, number, *corners in read_rows(boxes, 6, A_BOX):
-            place = _place(frame, number)
-            prompts.setdefault(place, Prompts())
-            if prompts[place].box:
-                raise InputError(f"Object {place[1]} has two boxes on frame {place[0]}; give one.")
-            prompts[place] = replace(prompts[place], box=Box(*corners))
-        objects = {number for _, number in prompts}
+            marks.append((*_place(frame, number), Box(*corners)))
+        prompts = gather_prompts(marks)
+        objects = {item.object_id for item in prompts}
         if not objects:
             raise InputError("There is nothing to track; give points or boxes.")
         if len(objects) > limits.objects:
@@ -121,9 +118,9 @@ class ClipEndpoint:
                 f"One clip takes at most {limits.objects} objects, got {len(objects)}; track the "
                 "others in another call."
             )
-        if max(len(found.clicks) for found in prompts.values()) > limits.clicks:
+        if max(len(item.prompts.clicks) for item in prompts) > limits.clicks:
             raise InputError(f"One object takes at most {limits.clicks} points on a frame.")
-        return [FramePrompts(*place, prompts[place]) for place in sorted(prompts)]
+        return prompts
 
     def _hold(self, file: Path) -> ClipJob:
         """Open the clip; a link to it lies in a folder of its own, as others may send the same."""

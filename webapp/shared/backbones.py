@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+
+from cachetools import LRUCache
 
 from refiner.types import InputError, Segmenter
 
@@ -30,8 +31,7 @@ class Models:
         self.first = first
         self.names = tuple(names) if load else ()
         self._load = load
-        self._most = most
-        self._kept: OrderedDict[str, Segmenter] = OrderedDict()
+        self._kept: LRUCache[str, Segmenter] = LRUCache(most)
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Segmenter:
@@ -46,9 +46,5 @@ class Models:
             raise InputError("There is no such backbone; choose another one.")
         with self._lock:
             if name not in self._kept:
-                loaded = self._load(name)
-                while len(self._kept) >= self._most:
-                    self._kept.popitem(last=False)
-                self._kept[name] = loaded
-            self._kept.move_to_end(name)
+                self._kept[name] = self._load(name)
             return self._kept[name]

@@ -145,7 +145,7 @@ def test_the_same_upload_serves_two_calls(caller: Caller) -> None:
         ([[0, n, 2, 3, 1] for n in range(6)], None, {}, "at most 5 objects, got 6"),
         (None, [[0, 1, 2, 3, 9]], {}, "A box is"),
         (None, [[0, 1, 9, 9, 9, 3]], {}, "empty"),
-        (None, [[0, 1, 2, 3, 9, 9], [0, 1, 2, 3, 8, 8]], {}, "two boxes on frame 0"),
+        (None, [[0, 1, 2, 3, 9, 9], [0, 1, 2, 3, 8, 8]], {}, "2 boxes on frame 0"),
         (ONE, None, {"export": "exe"}, "choose one of comparison"),
         (ONE, None, {"export": ["rle"]}, "choose one of comparison"),
         (ONE, None, {"start": 3}, "prompt on frame 0; the frames to track are 3 to 11"),
