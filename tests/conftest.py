@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from refiner.files.pictures import read_image
@@ -15,6 +16,16 @@ from webapp.shared.backbones import Models
 from webapp.shared.examples import ExampleSource
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import jpeg
+
+# the same examples in every run and no clock: a busy machine must not decide what passes
+settings.register_profile(
+    "project",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 from faster_coco_eval.core import mask as coco
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from refiner.metrics import boundary, boundary_iou, failed, iou, next_click, noc
@@ -74,7 +74,6 @@ def test_boundary_iou_of_a_shifted_square_is_that_of_its_rims():
     assert boundary_iou(pred, square()) == pytest.approx(10 / 30)
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(0, 1000), st.sampled_from([0.02, 0.008, 0.1]))
 def test_the_rim_is_bit_for_bit_hq_sams(size, seed, ratio):
     mask = blobs(seed, *size)
@@ -133,7 +132,6 @@ def test_no_pixel_is_clicked_twice_and_a_perfect_mask_never():
     assert next_click(truth, truth) is None
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(0, 1000))
 def test_the_click_is_where_ritms_distance_is_largest(size, seed):
     pred, truth = blobs(seed, *size), blobs(seed + 1, *size)

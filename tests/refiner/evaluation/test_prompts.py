@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -83,9 +80,8 @@ def test_an_empty_mask_and_sampled_noc_clicks_are_refused():
 
 
 def test_seeds_are_the_same_in_every_process():
-    code = "from refiner.evaluation.prompts import stable_seed; print(stable_seed(1, 'a', 2))"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(out.stdout) == stable_seed(1, "a", 2)
+    # numbers written down: what Python hashes of a string differs from process to process
+    assert stable_seed(1, "a", 2) == 4187283149632587389
     assert len({stable_seed(1, "a", 2), stable_seed(2, "a", 2), stable_seed(1, "a", 3)}) == 3
 
 

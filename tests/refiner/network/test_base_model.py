@@ -14,7 +14,6 @@ from PIL import Image
 from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES
 from sam2.sam2_image_predictor import SAM2ImagePredictor
 
-import refiner.predict.segmenter
 from refiner.config import OFFICIAL, LiteConfig, RefinerConfig
 from refiner.network.base_model import (
     BaseFeatures,
@@ -34,7 +33,7 @@ from refiner.network.checkpoint import state_id
 from refiner.network.lite import LiteTrunk, fold_batch_norms
 from refiner.network.quarters import local_features
 from refiner.network.sam2refiner import SAM2Refiner
-from refiner.predict.segmenter import ImageSegmenter
+from refiner.predict.segmenter import BaseSegmenter
 from refiner.types import Box, Click, InputError, ModelInfo, Prompts
 
 INFO = ModelInfo("random", "cpu", "", "")
@@ -106,16 +105,11 @@ def compare(segmenter, predictor, image, kinds=None):
     ids=["portrait", "landscape"],
 )
 def test_base_masks_of_sam21_tiny_are_those_of_the_sam2_predictor(
-    tiny_run, picture, size_hw, kinds, monkeypatch
+    tiny_base, picture, size_hw, kinds
 ):
-    """Golden values: SAM2ImagePredictor of sam2 1.1.0; the quarters do not matter here."""
-    quarters = [
-        torch.zeros(1, *shape) for shape in ((32, 512, 512), (64, 256, 256), (256, 128, 128))
-    ]
-    monkeypatch.setattr(refiner.predict.segmenter, "local_features", lambda base, doubled: quarters)
-    base = tiny_run.base
-    segmenter = ImageSegmenter(base, tiny_run.refiner, INFO, torch.device("cpu"))
-    compare(segmenter, SAM2ImagePredictor(base), picture(*size_hw), kinds)
+    """Golden values: SAM2ImagePredictor of sam2 1.1.0."""
+    segmenter = BaseSegmenter(tiny_base, INFO, torch.device("cpu"))
+    compare(segmenter, SAM2ImagePredictor(tiny_base), picture(*size_hw), kinds)
 
 
 @pytest.mark.parametrize("size_hw", [(128, 128), (201, 77), (33, 310), (5, 90), (400, 300)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from refiner.files.run_lengths import decode_rle
@@ -61,7 +61,6 @@ def near_line(size_hw: tuple[int, int], points: list[list[float]], radius: float
     return near
 
 
-@settings(deadline=None)
 @given(st.floats(0, 60), st.floats(0, 40), st.floats(1, 30))
 def test_a_dot_is_a_disc(x: float, y: float, radius: float) -> None:
     got = stroke_area((40, 60), np.array([[x, y]]), radius)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from refiner.types import InputError
@@ -150,7 +150,6 @@ forged_actions = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(forged_actions, max_size=4))
 def test_no_message_breaks_anything(studio: Studio, opened: ImageState, actions: list[Any]) -> None:
     outcome = image_actions.edit_picture(
