@@ -126,6 +126,7 @@ class VideoTracker:
             return
         start, end = min(item.frame for item in prompts), wanted.stop
         objects = self._objects(prompts, frames.info.size_hw, start)
+        # all prompts first, later frames' too: memory looks at prompted frames ahead as well
         self._take_prompts(frames, objects)
         if wanted.start < start:  # the way back looks at the first frames of the way there
             end = max(end, min(len(frames), start + self.segmenter.base.max_obj_ptrs_in_encoder))
@@ -134,6 +135,7 @@ class VideoTracker:
                 yield found
         if wanted.start >= start:
             return
+        # from here on memories come from later frames
         for bank in (bank for item in objects for bank in item.banks):
             bank.turn()
         # SAM2 tracks into the start once more, for the objects that are not prompted there
@@ -187,6 +189,7 @@ class VideoTracker:
             others = [item for item in objects if index not in item.prompts]
             if others:
                 image = _read(frames, index)
+                # the lock is held a frame at a time, so that clicks on the page come in between
                 with self.segmenter.running():
                     look = self._look(image)
                     for part in _parts(others):
