@@ -91,16 +91,16 @@ class FrameModels:
             local = local_features(self.base, picture_to_cut(quarters, picture, doubled))
         return Look((image.shape[0], image.shape[1]), features, fpn, picture, local)
 
-    def answer(self, look: Look, given: Sequence[FramePrompts]) -> list[Answers]:
+    def answer(self, look: Look, prompts: Sequence[FramePrompts]) -> list[Answers]:
         """Answer the prompts of one frame without memory, one object after the other."""
         prepared = self._prepare(look, look.features.g)
-        return [self._answer(look, prepared, item) for item in given]
+        return [self._answer(look, prepared, item) for item in prompts]
 
     def _answer(self, look: Look, prepared: Any, item: FramePrompts) -> Answers:
-        base, given, before = self.base, item.prompts, item.before
-        points = to_points([given], look.size_hw, base.image_size, self.device)
+        base, prompts, before = self.base, item.prompts, item.before
+        points = to_points([prompts], look.size_hw, base.image_size, self.device)
         # clicks correct each model's own last mask, a mask prompt goes to both
-        former: tuple[Any, Any] = (given.mask, given.mask)
+        former: tuple[Any, Any] = (prompts.mask, prompts.mask)
         if before is not None and points is not None:
             former = (before.base.mask, before.refined.mask)
         logits = [None if mask is None else self._mask_logits(mask) for mask in former]
@@ -108,7 +108,7 @@ class FrameModels:
         output = self.refiner(base, look.features, prepared, index, points, logits[1])
         # a mask alone is SAM2's answer itself, undecoded
         if points is None:
-            plain = mask_as_answer(base, look.features, look.s2, self._mask(given.mask))
+            plain = mask_as_answer(base, look.features, look.s2, self._mask(prompts.mask))
             return plain, to_answer(base, output.decoded, output.logits, plain.score)
         decoded = decode(base, look.features, index, points, logits[0])
         plain = to_answer(base, decoded, decoded.best)

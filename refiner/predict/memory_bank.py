@@ -158,7 +158,7 @@ def condition(
         # the same frames give the same number of tokens, so that they stack
         alike.setdefault((tuple(bank.prompted), tuple(bank.recent)), []).append(i)
     position = base.image_encoder.neck.position_encoding(s2)
-    found: dict[int, Tensor] = {}
+    features_of: dict[int, Tensor] = {}
     for members in alike.values():
         features = base._prepare_memory_conditioned_features(
             frame_idx=frame,
@@ -170,8 +170,8 @@ def condition(
             num_frames=frames,
             track_in_reverse=backwards,
         )
-        found.update(zip(members, features.chunk(len(members)), strict=True))
-    return torch.cat([found[i] for i in range(len(banks))])
+        features_of.update(zip(members, features.chunk(len(members)), strict=True))
+    return torch.cat([features_of[i] for i in range(len(banks))])
 
 
 def _sequence(feature: Tensor, count: int) -> Tensor:

@@ -117,8 +117,8 @@ class BaseSegmenter:
             # points of a batch are one tensor (N, P, 2), so that P must be the same
             for members in _alike(objects):
                 group = [objects[i] for i in members]
-                found = self._answer(embedding, group, size_hw, logits, watch)
-                pairs.update(zip(members, found, strict=True))
+                masks = self._answer(embedding, group, size_hw, logits, watch)
+                pairs.update(zip(members, masks, strict=True))
         return ImageResult(tuple(pairs[i] for i in range(len(objects))), watch.timings())
 
     @contextmanager
@@ -170,12 +170,12 @@ class BaseSegmenter:
                 for i in range(len(group))
             ]
         with watch.stage("refine"):
-            found = self._refined(embedding, index, points, masks)
+            output = self._refined(embedding, index, points, masks)
             refined = (
                 base
-                if found is None
+                if output is None
                 else [
-                    to_mask(found.logits[i], found.decoded.best_iou[i], size_hw, logits)
+                    to_mask(output.logits[i], output.decoded.best_iou[i], size_hw, logits)
                     for i in range(len(group))
                 ]
             )

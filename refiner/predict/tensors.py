@@ -37,11 +37,11 @@ def to_points(
 
 def to_mask_logits(group: list[Prompts], size: int, device: torch.device) -> Tensor | None:
     """Make the mask prompts of a group logits (N, 1, size, size); None without any."""
-    found = [prompts.mask for prompts in group if prompts.mask is not None]
-    if not found:
+    masks = [prompts.mask for prompts in group if prompts.mask is not None]
+    if not masks:
         return None
     logits = [
-        mask_to_logits(torch.from_numpy(mask.astype("float32"))[None, None], size) for mask in found
+        mask_to_logits(torch.from_numpy(mask.astype("float32"))[None, None], size) for mask in masks
     ]
     return torch.cat(logits).to(device)
 

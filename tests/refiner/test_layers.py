@@ -88,3 +88,32 @@ def test_sam2_is_imported_in_two_files_only():
 def test_nothing_in_refiner_names_gradio_or_the_app():
     for path in ROOT.rglob("*.py"):
         assert not imported_names(path) & {"gradio", "webapp"}, path
+
+
+ROOMS = {
+    "files": {"files"},
+    "data": {"files", "data"},
+    "clips": {"files", "clips"},
+    "network": {"files", "network"},
+    "predict": {"network", "predict"},
+    "training": {"files", "data", "network", "training"},
+    "evaluation": {"files", "data", "clips", "evaluation"},
+}
+"""The rooms that each room may import; all may import the files beside the rooms."""
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """The rooms of refiner that a file imports from, inside functions too."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("refiner."):
+            rooms.add((node.module or "").split(".")[1])
+    return {room for room in rooms if (ROOT / room).is_dir()}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_the_rooms_below_it(room):
+    files = list((ROOT / room).rglob("*.py"))
+    assert files
+    for path in files:
+        assert imported_rooms(path) <= ROOMS[room], path
