@@ -124,6 +124,7 @@ def project(base: SAM2Base, fpn: Fpn) -> BaseFeatures:
     """Turn the neck's maps into what the mask decoder takes."""
     s0, s1, s2 = fpn
     decoder = base.sam_mask_decoder
+    # what SAM2Base adds on a frame without memory; pictures have none
     g = s2 + base.no_mem_embed.reshape(1, -1, 1, 1) if base.directly_add_no_mem_embed else s2
     return BaseFeatures((decoder.conv_s0(s0), decoder.conv_s1(s1)), g)
 
@@ -163,6 +164,7 @@ def decode(
     """
     image_embeddings = (features.g if g is None else g).index_select(0, index)  # (N, C, S/16, S/16)
     inputs = None if points is None else {"point_labels": points.labels}
+    # is_init_cond_frame: a prompted frame, where one click may mean three things
     multimask = base._use_multimask(is_init_cond_frame=True, point_inputs=inputs)
     sparse, dense = base.sam_prompt_encoder(
         points=None if points is None else (points.coords, points.labels),
@@ -172,6 +174,7 @@ def decode(
     if extra_tokens is not None:
         sparse = torch.cat([sparse, extra_tokens.expand(len(index), -1, -1)], dim=1)
     decoder = base.sam_mask_decoder
+    # the decoder does not return E, its tokens and the upscaled map: taken on the way
     with _outputs_of(decoder.transformer) as seen, _outputs_of(decoder.output_upscaling[-1]) as up:
         masks, ious, mask_tokens, object_score = decoder(
             image_embeddings=image_embeddings,
@@ -182,8 +185,9 @@ def decode(
             repeat_image=False,
             high_res_features=[level.index_select(0, index) for level in features.high_res],
         )
-    tokens, embedding = seen[0]
+    tokens, embedding = seen[0]  # (N, T, C), (N, h², C)
     rows = torch.arange(len(index), device=masks.device)
+    # SAM2's choice among its candidates, by the IoU it predicts
     best = ious.argmax(dim=1)
     return BaseOutput(
         masks=masks,
@@ -239,6 +243,7 @@ def reference_predictor(base: SAM2Base) -> SAM2ImagePredictor:
 
 def reference_video_predictor(base: SAM2Base) -> SAM2VideoPredictor:
     """Return the sam2 package's own video predictor of `base`, without its filling of holes."""
+    # its __init__ would build a second model; the weights are those of `base`
     predictor = SAM2VideoPredictor.__new__(SAM2VideoPredictor)
     predictor.__dict__.update(base.__dict__)
     predictor.fill_hole_area = 0

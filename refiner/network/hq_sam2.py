@@ -37,6 +37,7 @@ class HQSAM2(nn.Module):
         width = config.hidden_dim
         self.token = nn.Embedding(1, width)
         self.token_mlp = MLP(width, width, width // 8, 3)
+        # zero: no correction before the first step of training
         nn.init.zeros_(self.token_mlp.layers[-1].weight)
         nn.init.zeros_(self.token_mlp.layers[-1].bias)
         self.early = nn.Sequential(
@@ -62,7 +63,7 @@ class HQSAM2(nn.Module):
         self, base: SAM2Base, g: Tensor, fpn: Fpn, images: Tensor, local: Local | None
     ) -> HQFeatures:
         """Do once what no prompt changes; see `SAM2Refiner.prepare`."""
-        return HQFeatures(self.early(fpn[0]) + self.late(g))
+        return HQFeatures(self.early(fpn[0]) + self.late(g))  # (B, C/8, S/4, S/4), late h -> S/4
 
     def forward(
         self,
@@ -75,6 +76,7 @@ class HQSAM2(nn.Module):
     ) -> RefinerOutput:
         """Answer the prompts of N objects; see `SAM2Refiner.forward`."""
         decoded = decode(base, features, index, points, mask_logits, extra_tokens=self.token.weight)
+        # the extra token goes last into the transformer and is read there
         weights = self.token_mlp(decoded.tokens[:, -1])  # (N, C/8)
         maps = self.mask_feature(decoded.upscaled) + prepared.fused.index_select(0, index)
         low = decoded.best + torch.einsum("nc,nchw->nhw", weights, maps)[:, None]

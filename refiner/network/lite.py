@@ -52,6 +52,7 @@ class LitePromptEncoder(PromptEncoder):  # type: ignore[misc]
         """Return the sparse and dense embeddings, as `PromptEncoder.forward` does."""
         sparse, dense = super().forward(points, boxes, masks)
         if points is None:
+            # label -1 is no point: the maps stay empty, but their encoder's biases count always
             points = (torch.zeros(len(dense), 1, 2), -torch.ones(len(dense), 1, dtype=torch.int32))
             points = tuple(part.to(dense.device) for part in points)
         maps = click_maps(
@@ -71,6 +72,7 @@ def fold_batch_norms(net: nn.Module) -> nn.Module:
     for block in list(net.modules()):
         conv: tuple[str, nn.Conv2d] | None = None
         for name, child in list(block.named_children()):
+            # timm names them in the order they run, so the last convolution is the one before
             if isinstance(child, nn.Conv2d):
                 conv = (name, child)
             elif isinstance(child, nn.BatchNorm2d) and conv is not None:
@@ -84,6 +86,7 @@ class LiteTrunk(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        # strides 4, 8, 16, 32
         net = timm.create_model(name, features_only=True, out_indices=(1, 2, 3, 4))
         self.channel_list: list[int] = net.feature_info.channels()[::-1]
         self.net = fold_batch_norms(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -91,6 +94,7 @@ class LiteTrunk(nn.Module):
     def load_imagenet(self, name: str, state: dict[str, Tensor]) -> None:
         """Take ImageNet weights whose tensors have the order and shapes of timm's model `name`."""
         net = timm.create_model(name, features_only=True, out_indices=(1, 2, 3, 4))
+        # without the counters of BatchNorm, which are scalars
         wanted = {key: value for key, value in net.state_dict().items() if value.ndim}
         given = [value for value in state.values() if value.ndim]
         for (key, value), source in zip(wanted.items(), given, strict=False):
@@ -111,6 +115,7 @@ class SAM2Lite(SAM2Base):  # type: ignore[misc]
     """SAM2Base with a small trunk and the dense prompt encoder."""
 
     def __init__(self, config: LiteConfig) -> None:
+        # before super().__init__, which calls _build_sam_heads
         self._lite = config
         width = config.hidden_dim
         trunk = LiteTrunk(config.trunk)
@@ -119,6 +124,7 @@ class SAM2Lite(SAM2Base):  # type: ignore[misc]
             d_model=width,
             backbone_channel_list=trunk.channel_list,
             fpn_interp_model="nearest",
+            # levels from the finest, as in the official models: s2 is made of strides 16 and 32
             fpn_top_down_levels=[2, 3],
         )
         super().__init__(

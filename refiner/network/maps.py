@@ -35,6 +35,7 @@ def normalise(images: Tensor) -> Tensor:
 
 def mask_to_logits(masks: Tensor, size: int) -> Tensor:
     """Turn mask prompts (N, 1, H, W) in [0, 1] into logits (N, 1, size, size) in [-10, 10]."""
+    # antialias: thin parts of a large mask would fall between the samples
     small = F.interpolate(
         masks.float(), (size, size), mode="bilinear", align_corners=False, antialias=True
     )
@@ -44,6 +45,7 @@ def mask_to_logits(masks: Tensor, size: int) -> Tensor:
 def click_maps(points: PointPrompts, size: int, image_size: int, radius: int) -> Tensor:
     """Draw positive clicks, negative clicks and the filled box, (N, 3, size, size) of 0 and 1."""
     count, device = points.coords.shape[0], points.coords.device
+    # centres of pixels: a click at (0, 0) lies on the corner of the first
     axis = torch.arange(size, device=device) + 0.5
     coords = points.coords.float() * (size / image_size)
     x, y = coords[..., 0, None, None], coords[..., 1, None, None]  # (N, P, 1, 1)
@@ -52,6 +54,7 @@ def click_maps(points: PointPrompts, size: int, image_size: int, radius: int) ->
     for channel, label in ((0, 1), (1, 0)):
         wanted = (points.labels == label)[..., None, None]
         maps[:, channel] = (disc & wanted).any(1).float()
+    # a box is two points, 2 and then 3 beside it
     for row, column in (points.labels == 2).nonzero().tolist():
         (x0, y0), (x1, y1) = coords[row, column], coords[row, column + 1]
         inside = (axis >= x0) & (axis <= x1) & ((axis >= y0) & (axis <= y1))[:, None]

@@ -38,7 +38,10 @@ def local_features(base: SAM2Base, pictures: Tensor) -> Local:
     """
     half = pictures.shape[-1] // 2
     rows = torch.split(pictures, half, dim=2)
-    views = torch.stack([view for row in rows for view in torch.split(row, half, dim=3)])
+    views = torch.stack(
+        [view for row in rows for view in torch.split(row, half, dim=3)]
+    )  # (4, B, 3, H/2, W/2)
+    # (4B, ...): all top left quarters, then all top right, lower left and lower right ones
     features, (_, _, s2) = encode(base, views.flatten(0, 1))
     s0, s1 = features.high_res
     return _joined(s0), _joined(s1), _joined(s2)

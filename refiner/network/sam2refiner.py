@@ -91,8 +91,10 @@ class SAM2Refiner(nn.Module):
         """
         if self.quarters:
             assert local is not None
+            # a clip has one frame and a G for each object, conditioned on its own memory
             coarse = local[2].expand(len(g), -1, -1, -1)
             g = self.localization_augment(g, coarse, base.sam_prompt_encoder.pe_layer)
+        # ablations without mask refinement read no level and no pixel of the picture
         if "mr" not in self.config.modules:
             return RefinerFeatures(g, (), None, None)
         levels, fine = self.mask_refinement.project(fpn, local)
@@ -111,6 +113,7 @@ class SAM2Refiner(nn.Module):
 
         With zero-initialised gates the untrained model returns SAM2's own mask, upsampled.
         """
+        # SAM2's own frozen decoder, on G_ref in place of G
         decoded = decode(base, features, index, points, mask_logits, g=prepared.g)
         embedding = decoded.embedding
         if "pr" in self.config.modules:
@@ -118,6 +121,7 @@ class SAM2Refiner(nn.Module):
             embedding = self.prompt_retargeting(decoded, points, image_pe)  # E' (N, C, h, h)
         if "mr" in self.config.modules:
             logits, intermediate = self.mask_refinement(embedding, decoded, prepared, index)
+            # a correction of the base's logits, not a mask of its own: it starts at zero
             return RefinerOutput(logits + grown(decoded.best, base), intermediate, decoded)
         low = decoded.best
         if "pr" in self.config.modules:
@@ -137,6 +141,7 @@ class LocalizationAugment(nn.Module):
             nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
         self.norm_output = nn.LayerNorm(width)
+        # zero: untrained, G_ref is G and the frozen decoder sees what it was trained on
         self.gate = nn.Parameter(torch.zeros(width))
 
     def forward(self, g: Tensor, local: Tensor, pe_layer: nn.Module) -> Tensor:
@@ -147,9 +152,11 @@ class LocalizationAugment(nn.Module):
         position = torch.cat([_tokens(pe_layer(pool.shape[-2:])[None]) for pool in pools], dim=1)
         query = _tokens(g)  # (B, h², C)
         query_position = _tokens(pe_layer(g.shape[-2:])[None])
+        # positions go to queries and keys alone, as in SAM's transformer
         attended = self.attention(q=query + query_position, k=value + position, v=value)
         mixed = self.norm_attention(query + attended)
         mixed = self.norm_output(mixed + self.feed_forward(mixed))
+        # (B, h², C) -> (B, C, h, h)
         update: Tensor = (self.gate * mixed).transpose(1, 2).reshape_as(g)
         return g + update
 
@@ -167,9 +174,11 @@ class PromptRetargeting(nn.Module):
 
     def forward(self, decoded: BaseOutput, points: PointPrompts | None, image_pe: Tensor) -> Tensor:
         """Return E' (N, C, h, h)."""
+        # (N, 3, S/4, S/4): positive clicks, negative clicks, the first mask
         prompt_map = torch.cat([self._clicks(decoded, points), decoded.best.sigmoid()], dim=1)
         embedding = self.augment(decoded.embedding) + self.encode_map(prompt_map)  # E_ap
         _, keys = self.retarget(
+            # tokens are their own positions, as in SAM's two-way transformer
             queries=decoded.tokens,
             keys=_tokens(embedding),
             query_pe=decoded.tokens,
@@ -205,12 +214,14 @@ class ReceptiveFieldBlock(nn.Module):
         )
         self.fuse = nn.Conv2d(3 * inner, width, 1)
         self.shortcut = nn.Conv2d(width, width, 1)
+        # zero branches and an identity shortcut: E_a starts as E
         _zero(self.fuse)
         _zero(self.shortcut)
         nn.init.dirac_(self.shortcut.weight)
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Return E_a from E, both (N, C, h, h)."""
+        # (N, 3C/4, h, h)
         branches = torch.cat([branch(embedding) for branch in self.branches], dim=1)
         output: Tensor = self.fuse(branches) + self.shortcut(embedding)
         return output
@@ -246,6 +257,7 @@ class MaskRefinement(nn.Module):
             nn.Conv2d(3, w5, 3, padding=1), nn.GELU(), nn.Conv2d(w5, w5, 3, padding=1)
         )
         self.output = nn.Sequential(nn.GELU(), nn.Conv2d(w5, 1, 3, padding=1))
+        # no correction before the first step of training
         _zero(self.output[1])
 
     def project(self, fpn: Fpn, local: Local | None) -> tuple[Fpn, Tensor | None]:
@@ -267,7 +279,9 @@ class MaskRefinement(nn.Module):
         """Return logits (N, 1, S, S), zero at first, and those of D1, D2, D3."""
         x, heads = embedding, []
         for stage, head, level in zip(self.stages, self.heads, prepared.levels, strict=True):
+            # maps are kept once a picture, objects pick those of theirs
             skip = level.index_select(0, index)
+            # S/4, the side of the base's mask: D3 alone
             if self.decoded is not None and skip.shape[-1] == decoded.best.shape[-1]:
                 skip = skip + self.decoded(torch.cat([decoded.upscaled, decoded.best.sigmoid()], 1))
             x = stage(torch.cat([_sized(x, skip.shape[-1]), skip], dim=1))

@@ -64,6 +64,7 @@ class CascadeSegmenter:
     ) -> ImageResult:
         """Segment each of `objects`; see `types.Segmenter`."""
         first = self.base.segment(image, objects, logits=logits)
+        # a mask that was prompted is refined itself, not what the base makes of it
         masks = [
             pair.base.mask if prompts.mask is None else prompts.mask
             for prompts, pair in zip(objects, first.objects, strict=True)

@@ -91,22 +91,24 @@ class FrameModels:
             local = local_features(self.base, picture_to_cut(quarters, picture, doubled))
         return Look((image.shape[0], image.shape[1]), features, fpn, picture, local)
 
-    def answer(self, look: Look, given: Sequence[FramePrompts]) -> list[Answers]:
+    def answer(self, look: Look, prompts: Sequence[FramePrompts]) -> list[Answers]:
         """Answer the prompts of one frame without memory, one object after the other."""
         prepared = self._prepare(look, look.features.g)
-        return [self._answer(look, prepared, item) for item in given]
+        return [self._answer(look, prepared, item) for item in prompts]
 
     def _answer(self, look: Look, prepared: Any, item: FramePrompts) -> Answers:
-        base, given, before = self.base, item.prompts, item.before
-        points = to_points([given], look.size_hw, base.image_size, self.device)
-        former: tuple[Any, Any] = (given.mask, given.mask)
+        base, prompts, before = self.base, item.prompts, item.before
+        points = to_points([prompts], look.size_hw, base.image_size, self.device)
+        # clicks correct each model's own last mask, a mask prompt goes to both
+        former: tuple[Any, Any] = (prompts.mask, prompts.mask)
         if before is not None and points is not None:
             former = (before.base.mask, before.refined.mask)
         logits = [None if mask is None else self._mask_logits(mask) for mask in former]
         index = torch.zeros(1, dtype=torch.int64, device=self.device)
         output = self.refiner(base, look.features, prepared, index, points, logits[1])
+        # a mask alone is SAM2's answer itself, undecoded
         if points is None:
-            plain = mask_as_answer(base, look.features, look.s2, self._mask(given.mask))
+            plain = mask_as_answer(base, look.features, look.s2, self._mask(prompts.mask))
             return plain, to_answer(base, output.decoded, output.logits, plain.score)
         decoded = decode(base, look.features, index, points, logits[0])
         plain = to_answer(base, decoded, decoded.best)
@@ -133,9 +135,11 @@ class FrameModels:
         """
         base, count = self.base, len(banks)
         every = [plain for plain, _ in banks] + [refined for _, refined in banks]
+        # 2N banks in one pass: SAM2's first, then SAM2Refiner's
         g, g_refined = condition(base, every, look.s2, frame, frames, backwards).chunk(2)
         s0, s1 = (level.expand(count, -1, -1, -1) for level in look.features.high_res)
         index = torch.arange(count, device=self.device)
+        # SAM2 decodes unprompted frames from an empty point; the refiner may be shown more
         decoded = decode(base, BaseFeatures((s0, s1), g), index, no_points(count, self.device))
         prepared = self._prepare(look, g_refined)
         output = self.refiner(base, BaseFeatures((s0, s1), g_refined), prepared, index, points)
@@ -151,9 +155,9 @@ class FrameModels:
         plain, refined = answers
         count = len(plain.logits)
         clamped = refined.logits.clamp(-MEMORY_LOGIT, MEMORY_LOGIT)
-        logits = torch.cat([grown(plain.logits, self.base), clamped])
+        logits = torch.cat([grown(plain.logits, self.base), clamped])  # (2N, 1, S, S)
         score = torch.cat([plain.score, refined.score])
-        features = encode_memory(self.base, look.s2, logits, score, prompted)
+        features = encode_memory(self.base, look.s2, logits, score, prompted)  # (2N, 64, h, h)
         pointers = torch.cat([plain.pointer, refined.pointer])
         kept = [
             Memory(feature.clone(), pointer.clone())  # a view would keep the whole batch

@@ -46,6 +46,7 @@ def to_answer(
     """
     score = decoded.object_score if score is None else score
     there = score > 0
+    # an absent object leaves SAM2's learned pointer of absence
     pointer = torch.where(there, base.obj_ptr_proj(decoded.token), base.no_obj_ptr)
     seen = torch.where(there[..., None, None], logits.float(), NO_OBJ_SCORE)
     return Answer(seen, decoded.best_iou, score, pointer)
@@ -111,11 +112,13 @@ class MemoryBank:
 
     def add(self, frame: int, memory: Memory) -> None:
         """Remember a tracked frame and forget what no later one looks at."""
+        # kept for the way back, which looks at the first frames of the way there
         if self._start < frame <= self._start + self._pointers:
             near = frame <= self._start + self._memories
             self._first[frame] = memory if near else Memory(None, memory.pointer)
         self.recent[frame] = memory
         for old in list(self.recent):
+            # abs: on the way back older frames have higher numbers
             age = abs(frame - old)
             if age >= self._pointers:
                 del self.recent[old]
@@ -152,9 +155,10 @@ def condition(
     """
     alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for i, bank in enumerate(banks):
+        # the same frames give the same number of tokens, so that they stack
         alike.setdefault((tuple(bank.prompted), tuple(bank.recent)), []).append(i)
     position = base.image_encoder.neck.position_encoding(s2)
-    found: dict[int, Tensor] = {}
+    features_of: dict[int, Tensor] = {}
     for members in alike.values():
         features = base._prepare_memory_conditioned_features(
             frame_idx=frame,
@@ -166,8 +170,8 @@ def condition(
             num_frames=frames,
             track_in_reverse=backwards,
         )
-        found.update(zip(members, features.chunk(len(members)), strict=True))
-    return torch.cat([found[i] for i in range(len(banks))])
+        features_of.update(zip(members, features.chunk(len(members)), strict=True))
+    return torch.cat([features_of[i] for i in range(len(banks))])
 
 
 def _sequence(feature: Tensor, count: int) -> Tensor:
@@ -190,6 +194,7 @@ def _outputs(base: SAM2Base, banks: list[MemoryBank]) -> dict[str, dict[int, dic
 
 
 def _joined(base: SAM2Base, memories: list[Memory]) -> dict[str, Any]:
+    # (N, C)
     pointer = torch.cat([memory.pointer for memory in memories])
     kept = [memory.features for memory in memories if memory.features is not None]
     if not kept:

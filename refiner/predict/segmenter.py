@@ -65,6 +65,7 @@ class Stopwatch:
         """Time what happens inside, the device's work included."""
         started = time.perf_counter()
         yield
+        # a GPU works on after the call returns
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.spent[name] = self.spent.get(name, 0.0) + 1000 * (time.perf_counter() - started)
@@ -113,10 +114,11 @@ class BaseSegmenter:
         pairs: dict[int, MaskPair] = {}
         with self.running():
             embedding = self._embedding(image, watch)
+            # points of a batch are one tensor (N, P, 2), so that P must be the same
             for members in _alike(objects):
                 group = [objects[i] for i in members]
-                found = self._answer(embedding, group, size_hw, logits, watch)
-                pairs.update(zip(members, found, strict=True))
+                masks = self._answer(embedding, group, size_hw, logits, watch)
+                pairs.update(zip(members, masks, strict=True))
         return ImageResult(tuple(pairs[i] for i in range(len(objects))), watch.timings())
 
     @contextmanager
@@ -134,6 +136,7 @@ class BaseSegmenter:
             return cached
         with watch.stage("encode"):
             size = self.base.image_size
+            # copy: torch takes no array that is read-only or has negative strides
             pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None] / 255
             picture = normalise(to_square(pixels, size))
             features, fpn = encode(self.base, picture)
@@ -158,6 +161,7 @@ class BaseSegmenter:
         """Run objects with the same number of points in one batch."""
         points = to_points(group, size_hw, self.base.image_size, self.device)
         masks = to_mask_logits(group, self.base.image_size // 4, self.device)
+        # all objects lie in picture 0 of the embedding
         index = torch.zeros(len(group), dtype=torch.int64, device=self.device)
         with watch.stage("base"):
             plain = decode(self.base, embedding.base, index, points, masks)
@@ -166,12 +170,12 @@ class BaseSegmenter:
                 for i in range(len(group))
             ]
         with watch.stage("refine"):
-            found = self._refined(embedding, index, points, masks)
+            output = self._refined(embedding, index, points, masks)
             refined = (
                 base
-                if found is None
+                if output is None
                 else [
-                    to_mask(found.logits[i], found.decoded.best_iou[i], size_hw, logits)
+                    to_mask(output.logits[i], output.decoded.best_iou[i], size_hw, logits)
                     for i in range(len(group))
                 ]
             )
@@ -197,6 +201,7 @@ class ImageSegmenter(BaseSegmenter):
         super().__init__(base, info, device)
         self.refiner = refiner.to(device).eval().requires_grad_(False)
         if device.type == "cpu":
+            # convolutions at S x S are faster on a CPU with the channels last
             self.refiner = self.refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _augmented(self, pixels: Tensor, picture: Tensor, features: BaseFeatures, fpn: Fpn) -> Any:

@@ -43,14 +43,14 @@ class _Object:
         prompts: by frame.
         points: what the refiner is shown on frames without prompts, (1, P, 2).
         banks: SAM2's and SAM2Refiner's memory.
-        shown: the answers of the prompted frames.
+        answers: those of the prompted frames.
     """
 
     id: int
     prompts: dict[int, FramePrompts]
     points: PointPrompts
     banks: tuple[MemoryBank, MemoryBank]
-    shown: dict[int, MaskPair] = field(default_factory=dict)
+    answers: dict[int, MaskPair] = field(default_factory=dict)
 
 
 class VideoTracker:
@@ -92,8 +92,8 @@ class VideoTracker:
         with self.segmenter.running():
             answers = self.models.answer(self._look(image, keep=True), prompts)
             pairs = {
-                item.object_id: _pair(found, 0, (height, width))
-                for item, found in zip(prompts, answers, strict=True)
+                item.object_id: _pair(answer, 0, (height, width))
+                for item, answer in zip(prompts, answers, strict=True)
             }
         return TrackedFrame(numbers.pop(), pairs)
 
@@ -126,20 +126,22 @@ class VideoTracker:
             return
         start, end = min(item.frame for item in prompts), wanted.stop
         objects = self._objects(prompts, frames.info.size_hw, start)
+        # all prompts first, later frames' too: memory looks at prompted frames ahead as well
         self._take_prompts(frames, objects)
         if wanted.start < start:  # the way back looks at the first frames of the way there
             end = max(end, min(len(frames), start + self.segmenter.base.max_obj_ptrs_in_encoder))
-        for found in self._follow(frames, objects, range(start, end)):
-            if found.index in wanted:
-                yield found
+        for frame in self._follow(frames, objects, range(start, end)):
+            if frame.index in wanted:
+                yield frame
         if wanted.start >= start:
             return
+        # from here on memories come from later frames
         for bank in (bank for item in objects for bank in item.banks):
             bank.turn()
         # SAM2 tracks into the start once more, for the objects that are not prompted there
-        for found in self._follow(frames, objects, range(start, wanted.start - 1, -1)):
-            if found.index in wanted and found.index != start:
-                yield found
+        for frame in self._follow(frames, objects, range(start, wanted.start - 1, -1)):
+            if frame.index in wanted and frame.index != start:
+                yield frame
 
     def _objects(
         self, prompts: Sequence[FramePrompts], size_hw: tuple[int, int], start: int
@@ -161,8 +163,8 @@ class VideoTracker:
     def _points(self, first: Prompts, size_hw: tuple[int, int]) -> PointPrompts:
         """Return what the refiner is shown on frames without prompts."""
         device, size = self.segmenter.device, self.segmenter.base.image_size
-        given = to_points([first], size_hw, size, device) if self.first_prompt else None
-        return given or no_points(1, device)
+        points = to_points([first], size_hw, size, device) if self.first_prompt else None
+        return points or no_points(1, device)
 
     def _take_prompts(self, frames: Frames, objects: list[_Object]) -> None:
         """Answer all prompts and remember the answers, as SAM2 does before it tracks."""
@@ -171,22 +173,23 @@ class VideoTracker:
             image = _read(frames, frame)
             with self.segmenter.running():
                 look = self._look(image)
-                found = self.models.answer(look, [item.prompts[frame] for item in prompted])
-                for item, answers in zip(prompted, found, strict=True):
+                replies = self.models.answer(look, [item.prompts[frame] for item in prompted])
+                for item, answers in zip(prompted, replies, strict=True):
                     (memories,) = self.models.memories(look, answers, prompted=True)
                     for bank, memory in zip(item.banks, memories, strict=True):
                         bank.prompted[frame] = memory
-                    item.shown[frame] = _pair(answers, 0, look.size_hw)
+                    item.answers[frame] = _pair(answers, 0, look.size_hw)
 
     def _follow(
         self, frames: Frames, objects: list[_Object], order: range
     ) -> Iterator[TrackedFrame]:
         """Track through the frames of `order`, one after the other."""
         for index in order:
-            pairs = {item.id: item.shown[index] for item in objects if index in item.prompts}
+            pairs = {item.id: item.answers[index] for item in objects if index in item.prompts}
             others = [item for item in objects if index not in item.prompts]
             if others:
                 image = _read(frames, index)
+                # the lock is held a frame at a time, so that clicks on the page come in between
                 with self.segmenter.running():
                     look = self._look(image)
                     for part in _parts(others):

@@ -590,7 +590,7 @@ def test_each_mask_of_a_picture_is_prompted_in_a_way_of_its_own(
         asked.append((masks.clone(), kind := ("box", "point")[len(asked) % 2]))
         return prompts_draw(masks, rng, kind)
 
-    prompts_draw = prompts.draw
+    prompts_draw = prompts.draw_prompts
     monkeypatch.setattr(prompts, "draw_prompts", draw)
     task = refiner_task(new_base(), new_refiner())
     images, masks = batch(plain_manifest, task.set_size(64), 64)
