@@ -22,11 +22,22 @@ PHONE: dict[str, Any] = {
 class Visitor:
     """Drives one page; keeps what its console said and which hosts it asked."""
 
-    def __init__(self, browser: Browser, url: str, starts: str = "1", **options: Any) -> None:
-        """Open the page; `starts` are the prompts that its first example has."""
+    def __init__(
+        self, browser: Browser, url: str, starts: str = "1", script: str = "", **options: Any
+    ) -> None:
+        """Open the page.
+
+        Args:
+            browser: where to.
+            url: of the app.
+            starts: the prompts that its first example has.
+            script: what runs before any script of the page.
+            **options: of the browser's context.
+        """
         self.context = browser.new_context(
             **{"viewport": {"width": 1280, "height": 900}, **options}
         )
+        self.context.add_init_script(script)
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []
         self.hosts: set[str | None] = set()

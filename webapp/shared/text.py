@@ -120,6 +120,10 @@ CANVAS = {
     "no_reply": "The server has not answered for a while; your prompts are kept.",
     "lost": "The connection to the server is lost; trying again…",
     "given_up": "The server has not answered, so this was given up; nothing you drew is lost. Try again.",
+    "dropped_link": "That is a link, not a file; save it as a file first and drop that, or paste a "
+    "copied picture.",
+    "dropped_folder": "That is a folder; drop one file of it.",
+    "dropped_many": "Of the {count} files only the first is opened; drop one at a time.",
     "not_sent": "The server could not be reached; check the connection and try again.",
     "no_download": "The download has not come; check the connection and choose it again.",
     "sending": "Sending {percent} % ({sent} of {all} {unit})…",

@@ -73,6 +73,41 @@ studio.files = (() => {
     return [...((transfer && transfer.files) || [])][0] || null;
   }
 
+  function isFolder(item) {
+    const entry = item && item.webkitGetAsEntry ? item.webkitGetAsEntry() : null;
+    return Boolean(entry) && entry.isDirectory;
+  }
+
+  function openDrop(app, transfer) {
+    const { length: count } = transfer.files, before = app.opening;
+    if (isFolder(transfer.items[0])) return app.say(app.labels.dropped_folder);
+    if (!count) return app.say(app.labels.dropped_link);
+    openFile(app, transfer.files[0]);
+    if (count > 1 && app.opening !== before) app.say(app.labels.dropped_many.replace("{count}", count));
+  }
+
+  // A link dropped into a field of text is text.
+  function bringsContent({ dataTransfer, target }) {
+    const types = dataTransfer ? [...dataTransfer.types] : [];
+    return types.includes("Files") || (types.includes("text/uri-list") && !target.closest("input, textarea"));
+  }
+
+  // Anywhere on the page: what is dropped beside the panes would else replace the page.
+  function listenDrops(app) {
+    const mark = (on) => app.stage.classList.toggle("drop", on);
+    const listen = (name, take) => document.addEventListener(name, (event) => {
+      if (!app.root.isConnected || !bringsContent(event)) return;
+      if (name !== "dragleave") event.preventDefault();
+      if (app.root.offsetParent) take(event);
+    });
+    listen("dragover", () => mark(true));
+    listen("dragleave", (event) => event.relatedTarget || mark(false));
+    listen("drop", (event) => {
+      mark(false);
+      openDrop(app, event.dataTransfer);
+    });
+  }
+
   // Calls `take` with the file chosen in an input; the same one can be chosen again.
   function listenChooser(input, take) {
     input.addEventListener("change", () => {
@@ -92,17 +127,7 @@ studio.files = (() => {
       openFile(app, file);
     };
     document.addEventListener("paste", paste);
-    app.root.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      app.stage.classList.add("drop");
-    });
-    app.root.addEventListener("dragleave", () => app.stage.classList.remove("drop"));
-    app.root.addEventListener("drop", (event) => {
-      event.preventDefault();
-      app.stage.classList.remove("drop");
-      const file = firstFile(event.dataTransfer);
-      if (file) openFile(app, file);
-    });
+    listenDrops(app);
   }
 
   return { listenChooser, listenFiles, openExample, sendFile };

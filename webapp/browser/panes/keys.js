@@ -5,6 +5,8 @@ studio.keys = (() => {
   const { cancelPress, deleteMarker } = studio.pointer;
   const { openExample } = studio.files;
 
+  const SIGNS = { BracketLeft: "[", BracketRight: "]", Comma: ",", Period: "." };
+
   function setMode(app, name) {
     app.viewName = name;
     const single = name === "difference" || name === "swipe";
@@ -105,18 +107,35 @@ studio.keys = (() => {
     return mode ? mode[table][name] : app[table][name];
   }
 
-  function pressKey(app, event) {
+  // The place of a key, by what is there on a US keyboard; empty if another layout means more by it.
+  function placeOf(event) {
+    const place = /^(Key|Digit)(.)$/.exec(event.code);
+    if (place && place[1] === "Digit") return event.shiftKey ? "" : place[2];
+    if (/^[!-~]$/.test(event.key)) return "";
+    if (place) return place[2].toLowerCase();
+    return (event.shiftKey ? { Slash: "?" } : SIGNS)[event.code] || "";
+  }
+
+  // What a key may mean: its own sign, else, as on other alphabets and with input methods, its place.
+  function meaningsOf(event) {
     const key = event.key.toLowerCase();
+    return [key, placeOf(event)].filter((name) => name.length);
+  }
+
+  function pressKey(app, event) {
+    if (event.altKey || event.getModifierState("AltGraph")) return;
+    const names = meaningsOf(event);
     if (event.ctrlKey || event.metaKey) {
-      if (key !== "z" && key !== "y") return;
+      const key = names.find((name) => name === "z" || name === "y");
+      if (!key) return;
       event.preventDefault();
       actionOf(app, "commands", key === "y" || event.shiftKey ? "redo" : "undo")(event);
       return;
     }
-    if (event.altKey) return;
-    const item = /^[1-9]$/.test(key) ? app.shown.objects[Number(key) - 1] : null;
-    const action = actionOf(app, "keys", key);
-    if (key === " ") app.space = true;
+    const number = names.find((name) => /^[1-9]$/.test(name));
+    const item = number ? app.shown.objects[Number(number) - 1] : null;
+    const action = names.map((name) => actionOf(app, "keys", name)).find(Boolean);
+    if (event.key === " ") app.space = true;
     else if (item) app.selected = item.id;
     else if (action) action(event);
     else return;

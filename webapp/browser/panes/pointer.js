@@ -3,6 +3,7 @@ studio.pointer = (() => {
   const { insidePicture, panBy, toPicture, toScreen, zoomAt } = studio.geometry;
   const { edit, refreshScene } = studio.scene;
 
+  const MAC = /mac/i.test(navigator.platform);
   const DRAG = 4;
   const TOUCH_DRAG = 10;
   const REACH = 12;
@@ -43,8 +44,18 @@ studio.pointer = (() => {
     return best;
   }
 
-  function isPositive(app, event) {
-    return !(event.button === 2 || event.shiftKey || app.tool === "negative");
+  // The right button; on a Mac also Ctrl and the only one.
+  function isSecondary(event) {
+    return event.button === 2 || (MAC && event.button === 0 && event.ctrlKey);
+  }
+
+  // Clicks are collected while Ctrl is held, on a Mac the command key; AltGr reads as Ctrl, too.
+  function isHeld(event) {
+    return event.metaKey || (event.ctrlKey && !MAC && !event.getModifierState("AltGraph"));
+  }
+
+  function isPositive(app, press) {
+    return !(press.secondary || press.event.shiftKey || app.tool === "negative");
   }
 
   function nearDivider(app, pane, sx) {
@@ -74,12 +85,13 @@ studio.pointer = (() => {
     }
     pane.canvas.setPointerCapture(event.pointerId);
     const touch = event.pointerType === "touch";
-    const press = { pane, sx, sy, lx: sx, ly: sy, touch, kind: "click", event };
+    const secondary = isSecondary(event);
+    const press = { pane, sx, sy, lx: sx, ly: sy, touch, kind: "click", event, secondary };
     const gesture = gestureOf(app);
     if (event.button === 1 || (event.button === 0 && app.space)) press.kind = "pan";
     else if (event.button === 0 && nearDivider(app, pane, sx)) press.kind = "divider";
     else if (gesture) startGesture(press, gesture);
-    else if (event.button === 0) press.marker = markerAt(app, pane, sx, sy, touch ? TOUCH_REACH : REACH);
+    else if (event.button === 0 && !secondary) press.marker = markerAt(app, pane, sx, sy, touch ? TOUCH_REACH : REACH);
     app.press = press;
     if (event.button === 1) event.preventDefault();
   }
@@ -91,7 +103,7 @@ studio.pointer = (() => {
 
   function startDrag(app, press) {
     if (press.marker) press.kind = press.marker.corner ? "corner" : "move";
-    else if (press.event.button === 2) press.kind = "nothing";
+    else if (press.secondary) press.kind = "nothing";
     else if (press.touch && app.tool !== "box") press.kind = "pan";
     else press.kind = "box";
   }
@@ -182,11 +194,11 @@ studio.pointer = (() => {
 
   function finishClick(app, press, sx, sy) {
     if (press.marker) return deleteMarker(app, press.marker);
-    if (app.tool === "box" && press.event.button === 0) return;
+    if (app.tool === "box" && !press.secondary) return;
     if (!insidePicture(app.view, press.pane, app.picture, sx, sy)) return;
     const [x, y] = toPicture(app.view, press.pane, app.picture, sx, sy);
-    const click = { type: "click", object: app.selected, x, y, positive: isPositive(app, press.event) };
-    if (press.event.ctrlKey || press.event.metaKey) app.held.push(click);
+    const click = { type: "click", object: app.selected, x, y, positive: isPositive(app, press) };
+    if (isHeld(press.event)) app.held.push(click);
     else edit(app, click);
   }
 

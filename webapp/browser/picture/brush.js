@@ -32,7 +32,7 @@ studio.brush = (() => {
     if (press.kind === "nothing") return;
     const at = hundredths(...toPicture(app.view, press.pane, app.picture, press.sx, press.sy));
     press.stroke = {
-      type: "brush", points: [at], radius: brushSize(app) / 2, erase: app.brush.erase || button === 2 || shiftKey,
+      type: "brush", points: [at], radius: brushSize(app) / 2, erase: app.brush.erase || press.secondary || shiftKey,
     };
     app.brush.at = at;
     app.redraw();
