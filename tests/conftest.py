@@ -14,6 +14,7 @@ from webapp.image.state import ImageState, Picture
 from webapp.shared.examples import ExampleSource
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import jpeg
+from webapp.shared.uploads import Uploads
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def studio(tmp_path: Path) -> Studio:
         file.write_bytes(jpeg(image))
         return str(file)
 
-    return Studio(FakeSegmenter(), read_image, publish, tmp_path, Limits())
+    return Studio(FakeSegmenter(), read_image, publish, Uploads(tmp_path, lambda: "me"), Limits())
 
 
 @pytest.fixture

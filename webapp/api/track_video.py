@@ -17,6 +17,7 @@ from refiner.video_types import FramePrompts
 from webapp.api.inputs import Inbox, Scale, client_errors, read_rows, read_sign, read_whole
 from webapp.shared import text
 from webapp.shared.events import file_value
+from webapp.shared.uploads import link
 from webapp.video import actions as handlers
 from webapp.video.context import VideoStudio
 from webapp.video.exporting import EXPORTS, Export
@@ -119,11 +120,11 @@ class ClipEndpoint:
         return [FramePrompts(*place, prompts[place]) for place in sorted(prompts)]
 
     def _hold(self, file: Path) -> ClipJob:
-        """Open the clip; a link to it lies in a folder of its own, as others may send the same."""
+        """Open the clip; a link to it lies in a folder of its own, as it may be sent again."""
         refuse_large(file, self._inbox.limits)
 
         def take(folder: Path) -> Path:
-            os.link(file, folder / "clip")
+            link(file, folder / "clip")
             return folder / "clip"
 
         return new_job(self._studio, secrets.token_hex(16), take, text.YOUR_CLIP)
@@ -155,7 +156,7 @@ class ClipEndpoint:
 
     def _kept(self, file: Path) -> dict[str, Any]:
         """Move a file to where the client can fetch it, until gradio's cache is swept."""
-        folder = self._inbox.uploads / secrets.token_hex(16)
+        folder = self._inbox.uploads.root / secrets.token_hex(16)
         folder.mkdir()
         os.replace(file, folder / file.name)
         return file_value(str(folder / file.name))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from refiner.types import ImageArray, InputError
 from webapp.browser import downloads, prompt_canvas
@@ -27,6 +25,7 @@ from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import ReadImage, jpeg, thumbnail
+from webapp.shared.uploads import Uploads
 
 NOTHING: dict[str, Any] = {}
 
@@ -41,9 +40,9 @@ def build_image_tab(
     examples: Sequence[Example],
     limits: Limits,
     heading: Heading,
+    uploads: Uploads,
 ) -> gr.State:
     """Add the tab's components to the page being built, connect them and return their state."""
-    uploads = Path(get_upload_folder())
     studio = Studio(models.first, read_image, _publish, uploads, limits, models)
     shown = {example.name: (example, _publish(example.pixels)) for example in examples}
     titles = text.titles(models.first.info)
