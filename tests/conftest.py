@@ -11,6 +11,7 @@ from refiner.types import Click, ImageArray, Prompts
 from tests.fakes import FakeSegmenter
 from webapp.image.actions import Studio
 from webapp.image.state import ImageState, Picture
+from webapp.shared.backbones import Models
 from webapp.shared.examples import ExampleSource
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import jpeg
@@ -40,7 +41,8 @@ def studio(tmp_path: Path) -> Studio:
         file.write_bytes(jpeg(image))
         return str(file)
 
-    return Studio(FakeSegmenter(), read_image, publish, Uploads(tmp_path, lambda: "me"), Limits())
+    uploads = Uploads(tmp_path, lambda: "me")
+    return Studio(Models(FakeSegmenter()), read_image, publish, uploads, Limits())
 
 
 @pytest.fixture

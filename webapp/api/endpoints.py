@@ -12,17 +12,15 @@ import gradio as gr
 
 from refiner.files.results import encode_rle, iou
 from refiner.types import InputError, Mask, Prompts
-from webapp.api.inputs import Inbox, client_errors, read_box
+from webapp.api.inputs import TELL_SECONDS, Inbox, client_errors, read_box
 from webapp.api.track_video import ClipEndpoint
 from webapp.compare.queue import Jobs
 from webapp.compare.run import compare, pair_sample, read_plan
-from webapp.image.mask_prompts import read_given
+from webapp.image.mask_prompts import read_mask_prompts
 from webapp.shared import text
 from webapp.shared.backbones import Models
 from webapp.shared.events import EVENT
 from webapp.video.context import VideoStudio
-
-TELL_SECONDS = 0.3
 
 
 class MaskAnswer(TypedDict):
@@ -39,7 +37,7 @@ class RefinedAnswer(MaskAnswer):
     given_iou: float
 
 
-class Comparison(TypedDict):
+class ImageComparison(TypedDict):
     """Both models' masks of one object, their IoU, and what they took."""
 
     sam2: MaskAnswer
@@ -84,7 +82,7 @@ class Endpoints:
         points: list[list[float]] | None = None,
         box: list[float] | None = None,
         backbone: str = "",
-    ) -> Comparison:
+    ) -> ImageComparison:
         """Segment one object of a picture with SAM2 and with SAM2Refiner.
 
         Args:
@@ -130,17 +128,17 @@ class Endpoints:
             segmenter = self._models.first
             pixels, scale = self._inbox.picture(image)
             file = self._inbox.file(mask)
-            found = read_given(file, scale.worked_hw, scale.original_hw, self._limits)
+            masks = read_mask_prompts(file, scale.worked_hw, scale.original_hw, self._limits)
             clicks = self._inbox.clicks(points, scale)
-            if len(found) > self._limits.objects:
+            if len(masks) > self._limits.objects:
                 raise InputError(
-                    f"The mask file has {len(found)} objects, at most {self._limits.objects} are "
+                    f"The mask file has {len(masks)} objects, at most {self._limits.objects} are "
                     "refined at once; split it."
                 )
-            if clicks and len(found) > 1:
+            if clicks and len(masks) > 1:
                 raise InputError("Clicks correct the mask of a single object; the file has more.")
             objects: list[RefinedAnswer] = []
-            for item in found:
+            for item in masks:
                 prompts = Prompts(clicks, mask=item.mask)
                 refined = segmenter.segment(pixels, [prompts]).objects[0].refined
                 given_iou = iou(refined.mask, item.mask)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,12 @@ from webapp.api.addresses import is_address, path_on_page
 from webapp.shared import text
 from webapp.shared.events import explain
 from webapp.shared.limits import Limits
+from webapp.shared.messages import MAX_COUNT, is_number
 from webapp.shared.pictures import ReadImage, read_within, worked_size
 from webapp.shared.uploads import Uploads
+
+TELL_SECONDS = 0.3
+"""How often endpoints tell how far they are."""
 
 
 @contextmanager
@@ -101,17 +104,17 @@ class Inbox:
         return tuple(scale.click(x, y, read_sign(sign)) for x, y, sign in rows)
 
 
-def read_rows(rows: Any, width: int, said: str) -> list[list[float]]:
+def read_rows(rows: Any, width: int, shape: str) -> list[list[float]]:
     """Return rows of `width` finite numbers; None are no rows.
 
     Raises:
-        InputError: it is something else; `said` tells what a row is.
+        InputError: it is something else; `shape` says what a row is.
     """
     rows = [] if rows is None else rows
     if not isinstance(rows, list) or not all(
         isinstance(row, list) and len(row) == width for row in rows
     ):
-        raise InputError(said)
+        raise InputError(shape)
     return [[_number(value) for value in row] for row in rows]
 
 
@@ -144,12 +147,12 @@ def read_whole(value: Any, what: str) -> int:
     Raises:
         InputError: it is none; `what` names it.
     """
-    if type(value) not in (int, float) or not 0 <= value < 2**53 or value != int(value):
+    if not is_number(value) or not 0 <= value < MAX_COUNT or value != int(value):
         raise InputError(f"{what} is a whole number from 0 on.")
     return int(value)
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if not is_number(value):
         raise InputError("Coordinates are finite numbers, in pixels of the picture.")
     return float(value)

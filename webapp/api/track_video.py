@@ -14,17 +14,24 @@ import gradio as gr
 
 from refiner.types import Box, Click, InputError, Prompts
 from refiner.video_types import FramePrompts
-from webapp.api.inputs import Inbox, Scale, client_errors, read_rows, read_sign, read_whole
+from webapp.api.inputs import (
+    TELL_SECONDS,
+    Inbox,
+    Scale,
+    client_errors,
+    read_rows,
+    read_sign,
+    read_whole,
+)
 from webapp.shared import text
 from webapp.shared.events import file_value
 from webapp.shared.uploads import link
-from webapp.video import actions as handlers
+from webapp.video import actions
 from webapp.video.context import VideoStudio
 from webapp.video.exporting import EXPORTS, Export
 from webapp.video.open_clips import GONE, ClipJob
-from webapp.video.opening import announced, most_frames, new_job, refuse_large, scene_of
+from webapp.video.opening import most_frames, new_job, omissions, refuse_large, scene_of
 
-TELL_SECONDS = 0.3
 A_POINT = "A point is [frame, object, x, y, 1] on the object or [frame, object, x, y, 0] beside it."
 A_BOX = "A box is [frame, object, x0, y0, x1, y1]."
 STAGES = {"track": "tracking", "export": "writing"}
@@ -85,11 +92,11 @@ class ClipEndpoint:
                 self._studio.store.add(job)
                 _choose(self._studio, job, start, stop)
                 _prompt(job, said)
-                handlers.start_track(self._studio, job, {})
+                actions.start_track(self._studio, job, {})
                 yield from self._follow(job)
-                handlers.start_export(self._studio, job, {"name": export})
+                actions.start_export(self._studio, job, {"name": export})
                 yield from self._follow(job)
-                yield self._told(job, "done", self._kept(handlers.finished_file(job)))
+                yield self._told(job, "done", self._kept(actions.finished_file(job)))
             finally:
                 self._studio.store.free(job.owner)
                 job.close()
@@ -149,7 +156,7 @@ class ClipEndpoint:
         work = job.work
         assert work is not None
         whole, worked = job.whole.info, job.clip.info
-        notes = [*worked.notes, *announced(whole, worked, worked.frames)]
+        notes = [*worked.notes, *omissions(whole, worked, worked.frames)]
         return {
             "stage": stage, "done": work.done, "total": work.total, "notes": notes, "file": file,
         }  # fmt: skip
@@ -175,7 +182,7 @@ def _choose(studio: VideoStudio, job: ClipJob, start: Any, stop: Any) -> None:
     if stop is None and last - first > most:
         seconds = most / float(info.fps)
         raise InputError(text.API_TOO_LONG.format(all=info.frames, most=most, seconds=seconds))
-    handlers.set_span(studio, job, {"start": first, "stop": last})
+    actions.set_span(studio, job, {"start": first, "stop": last})
 
 
 def _prompt(job: ClipJob, said: list[FramePrompts]) -> None:

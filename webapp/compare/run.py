@@ -20,14 +20,15 @@ from webapp.compare.scores import (
     MODELS,
     POLICIES,
     Comparison,
-    Measured,
     Plan,
     Sample,
-    Scores,
+    SampleScores,
+    ScoreArray,
     summarise,
 )
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
+from webapp.shared.messages import is_number
 from webapp.shared.pictures import worked_mask, worked_size
 from webapp.shared.uploads import Uploads
 
@@ -123,7 +124,7 @@ def compare(
             return
         yield Progress("checking", number / total, 0, total, sample.name)
         sample.read()
-    measured: list[Measured] = []
+    measured: list[SampleScores] = []
     outcome: Comparison | None = None
     for sample in samples:
         done = len(measured) / total
@@ -145,7 +146,9 @@ def compare(
     yield Progress("done", 1, total, total, comparison=outcome)
 
 
-def measure(segmenter: Segmenter, plan: Plan, sample: Sample) -> Generator[float, None, Measured]:
+def measure(
+    segmenter: Segmenter, plan: Plan, sample: Sample
+) -> Generator[float, None, SampleScores]:
     """Measure one picture in small steps.
 
     Yields:
@@ -157,15 +160,15 @@ def measure(segmenter: Segmenter, plan: Plan, sample: Sample) -> Generator[float
     image, truths = sample.read()
     way = _by_clicks if plan.policy == CLICKS else _by_draws
     scores = yield from way(segmenter, plan, sample.name, image, truths)
-    return Measured(sample.name, scores)
+    return SampleScores(sample.name, scores)
 
 
 def _by_draws(
     segmenter: Segmenter, plan: Plan, name: str, image: ImageArray, truths: Sequence[BoolArray]
-) -> Generator[float, None, dict[str, Scores]]:
+) -> Generator[float, None, dict[str, ScoreArray]]:
     rims = [boundary(truth) for truth in truths]
     shape = (plan.seeds, plan.prompts, len(truths), 2)
-    scores: dict[str, Scores] = {model: np.zeros(shape) for model in MODELS}
+    scores: dict[str, ScoreArray] = {model: np.zeros(shape) for model in MODELS}
     places = list(np.ndindex(shape[:3]))
     places.sort(key=lambda place: place[1])  # alike prompts together: one batch of the model
     for start in range(0, len(places), OBJECTS_PER_STEP):
@@ -189,17 +192,17 @@ def _by_draws(
 
 def _by_clicks(
     segmenter: Segmenter, plan: Plan, name: str, image: ImageArray, truths: Sequence[BoolArray]
-) -> Generator[float, None, dict[str, Scores]]:
+) -> Generator[float, None, dict[str, ScoreArray]]:
     """Click each model where it errs itself; a score stays when there is nothing left to click."""
     owners = [(model, number) for model in MODELS for number in range(len(truths))]
     rims = [boundary(truth) for truth in truths]
     shape = (1, plan.prompts, len(truths), 2)
-    scores: dict[str, Scores] = {model: np.zeros(shape) for model in MODELS}
+    scores: dict[str, ScoreArray] = {model: np.zeros(shape) for model in MODELS}
 
-    def answer(asked: Sequence[tuple[int, Prompts]]) -> list[BoolArray]:
+    def answer(queries: Sequence[tuple[int, Prompts]]) -> list[BoolArray]:
         masks = []
-        for start in range(0, len(asked), OBJECTS_PER_STEP):
-            some = asked[start : start + OBJECTS_PER_STEP]
+        for start in range(0, len(queries), OBJECTS_PER_STEP):
+            some = queries[start : start + OBJECTS_PER_STEP]
             pairs = segmenter.segment(image, [prompts for _, prompts in some]).objects
             masks += [
                 _mask(pair, owners[index][0]) for (index, _), pair in zip(some, pairs, strict=True)
@@ -279,10 +282,6 @@ def _archive_limits(limits: Limits) -> ArchiveLimits:
 
 
 def _whole(value: object, most: int, name: str) -> int:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or value not in range(1, most + 1)
-    ):
+    if not is_number(value) or value not in range(1, most + 1):
         raise InputError(f"The number of {name} is a whole number from 1 to {most}.")
     return int(value)

@@ -18,7 +18,7 @@ RANDOM, CLICKS = "random", "clicks"
 POLICIES = (RANDOM, CLICKS)
 MODELS = ("sam2", "sam2refiner")
 
-Scores = NDArray[np.float64]
+ScoreArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class SampleScores:
     """One picture: for each of `MODELS` the scores (seeds, prompts, objects, 2) in [0, 1].
 
     The last axis is IoU and boundary IoU; seeds and objects are those of the plan and the picture.
     """
 
     name: str
-    scores: Mapping[str, Scores]
+    scores: Mapping[str, ScoreArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Comparison:
     efforts: tuple[Effort, ...]
 
 
-def summarise(plan: Plan, measured: Sequence[Measured]) -> Comparison:
+def summarise(plan: Plan, measured: Sequence[SampleScores]) -> Comparison:
     """Average over the objects of a picture, then over pictures; deviations are over seeds.
 
     This is how `refiner.evaluation.photos` averages; a deviation is that of a sample of seeds.
@@ -116,7 +116,7 @@ def _written(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _rows(plan: Plan, model: str, measured: Sequence[Measured]) -> list[Row]:
+def _rows(plan: Plan, model: str, measured: Sequence[SampleScores]) -> list[Row]:
     pictures = [picture.scores[model] for picture in measured]
     objects = sum(scores.shape[2] for scores in pictures)
     by_seed = np.mean([scores.mean(axis=2) for scores in pictures], axis=0)  # (seeds, prompts, 2)
@@ -139,7 +139,7 @@ def _rows(plan: Plan, model: str, measured: Sequence[Measured]) -> list[Row]:
     ]
 
 
-def _effort(plan: Plan, model: str, measured: Sequence[Measured]) -> Effort:
+def _effort(plan: Plan, model: str, measured: Sequence[SampleScores]) -> Effort:
     curves = [picture.scores[model][0, :, :, 0].T.tolist() for picture in measured]  # by object
     most = plan.prompts
 

@@ -29,9 +29,9 @@ from webapp.shared.uploads import Uploads
 
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FILES = ("csv", "svg", "png")
-KINDS = [".zip", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"]
+_FILE_TYPES = [".zip", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"]
 REDRAW_SECONDS = 2.0
-TELL_SECONDS = 0.2
+_TELL_SECONDS = 0.2
 
 Update = tuple[Any, ...]
 
@@ -88,7 +88,7 @@ def _count_part(
                 visible=bool(names),
             )
             files = gr.File(
-                file_count="multiple", file_types=KINDS, label=TEXT["files"], height=140
+                file_count="multiple", file_types=_FILE_TYPES, label=TEXT["files"], height=140
             )
         with gr.Column():
             labels = [(TEXT[policy], policy) for policy in POLICIES]
@@ -98,15 +98,15 @@ def _count_part(
     with gr.Row():
         run = gr.Button(TEXT["run"], variant="primary", elem_id="compare-run")
         cancel = gr.Button(TEXT["cancel"], interactive=False, elem_id="compare-cancel")
-    said = gr.HTML(elem_id="compare-status", elem_classes="compare")
-    shown = gr.HTML(elem_id="compare-outcome", elem_classes="compare")
+    notice = gr.HTML(elem_id="compare-status", elem_classes="compare")
+    result = gr.HTML(elem_id="compare-outcome", elem_classes="compare")
     with gr.Row():
         downloads = [
             gr.DownloadButton(TEXT[kind], interactive=False, elem_id=f"compare-{kind}")
             for kind in FILES
         ]
     start = _runner(segmenter, {one.name: one for one in examples}, limits, jobs, uploads)
-    outputs = [said, shown, run, cancel, *downloads]
+    outputs = [notice, result, run, cancel, *downloads]
     inputs = [chosen, files, policy, prompts, seeds]
     run.click(start, inputs, outputs, trigger_mode="once", concurrency_limit=None, **PRIVATE)
     cancel.click(_canceller(jobs), queue=False, **PRIVATE)
@@ -137,13 +137,12 @@ def _runner(
             if job is not None:
                 jobs.end(job)
 
-    start.__annotations__ = {"request": gr.Request}
     return start
 
 
 def _told(steps: Iterator[Progress]) -> Iterator[Update]:
     """Turn steps into updates of the page, a few a second; draw when a picture is finished."""
-    told = drawn = 0.0
+    update_time = draw_time = 0.0
     stage = ""
     seen: Comparison | None = None
     for progress in steps:
@@ -151,19 +150,19 @@ def _told(steps: Iterator[Progress]) -> Iterator[Update]:
         last = progress.stage in ("done", "cancelled", "late")
         fresh = progress.comparison if progress.comparison is not seen else None
         html = None
-        if fresh and (last or now - drawn > REDRAW_SECONDS):
-            seen, drawn = fresh, now
+        if fresh and (last or now - draw_time > REDRAW_SECONDS):
+            seen, draw_time = fresh, now
             html = outcome(fresh)
         if last:
             files = _files(progress.comparison) if progress.comparison else {}
             yield _update(status(progress), html, run=True, files=files)
-        elif html or progress.stage != stage or now - told > TELL_SECONDS:
-            told, stage = now, progress.stage
+        elif html or progress.stage != stage or now - update_time > _TELL_SECONDS:
+            update_time, stage = now, progress.stage
             yield _update(status(progress), html)
 
 
 def _update(
-    said: str | None = None,
+    notice: str | None = None,
     outcome: str | None = None,
     run: bool | None = None,
     cancel: bool = False,
@@ -177,7 +176,7 @@ def _update(
     if files or outcome == "":
         paths = files or {}
         downloads = [gr.update(value=paths.get(kind), interactive=kind in paths) for kind in FILES]
-    keep = [gr.skip() if words is None else words for words in (said, outcome)]
+    keep = [gr.skip() if words is None else words for words in (notice, outcome)]
     return (*keep, *buttons, *downloads)
 
 
@@ -197,7 +196,6 @@ def _canceller(jobs: Jobs) -> Callable[[gr.Request], None]:
     def cancel(request: gr.Request) -> None:
         jobs.cancel(str(request.session_hash))
 
-    cancel.__annotations__ = {"request": gr.Request}
     return cancel
 
 
@@ -225,16 +223,16 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
         return
     gr.Markdown(TEXT["variants_intro"].format(", ".join(variants.names)))
     run = gr.Button(TEXT["run_variants"], variant="primary", elem_id="variants-run")
-    said = gr.HTML(elem_id="variants-status", elem_classes="compare")
+    notice = gr.HTML(elem_id="variants-status", elem_classes="compare")
     gallery = gr.Gallery(columns=3, object_fit="contain", height="auto", elem_id="variants")
 
     def show(state: ImageState) -> Iterator[Update]:
-        shown: list[tuple[str, str]] = []
+        pictures: list[tuple[str, str]] = []
         try:
             for one in run_variants(segmenter, variants, state):
-                shown.append((stored_file("variant.jpg", jpeg(one.pixels)), one.caption))
-                yield "", list(shown)
+                pictures.append((stored_file("variant.jpg", jpeg(one.pixels)), one.caption))
+                yield "", list(pictures)
         except Exception as error:
-            yield refusal(explain(error, TEXT["broken"])), shown
+            yield refusal(explain(error, TEXT["broken"])), pictures
 
-    run.click(show, state, [said, gallery], concurrency_limit=1, **PRIVATE)
+    run.click(show, state, [notice, gallery], concurrency_limit=1, **PRIVATE)

@@ -17,7 +17,7 @@ Loader = Callable[[], Segmenter]
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class VariantPicture:
     """One variant's masks painted over the picture, uint8 RGB (height, width, 3)."""
 
     pixels: ImageArray
@@ -45,7 +45,9 @@ class Variants:
             return self._loaded[name]
 
 
-def run_variants(full: Segmenter, variants: Variants, state: ImageState) -> Iterator[Shown]:
+def run_variants(
+    full: Segmenter, variants: Variants, state: ImageState
+) -> Iterator[VariantPicture]:
     """Show SAM2, SAM2Refiner and each variant on the open picture with its prompts.
 
     With a ground truth and one object the captions have the scores.
@@ -53,25 +55,25 @@ def run_variants(full: Segmenter, variants: Variants, state: ImageState) -> Iter
     Raises:
         InputError: no picture is open, nothing is prompted, or a variant cannot be loaded.
     """
-    image = state.opened.pixels
+    image = state.current_picture.pixels
     items = [item for item in state.scene.objects if not item.prompts.empty]
     if not items:
         raise InputError(COMPARE["nothing_prompted"])
     prompts = [item.prompts for item in items]
     colors = [object_color(item.slot) for item in items]
 
-    def shown(name: str, masks: list[BoolArray]) -> Shown:
+    def painted(name: str, masks: list[BoolArray]) -> VariantPicture:
         caption = name
         if state.truth and len(masks) == 1:
             truth = state.truth.mask
             caption += COMPARE["caption_scores"].format(
                 100 * iou(masks[0], truth), 100 * boundary_iou(masks[0], truth)
             )
-        return Shown(overlay(image, masks, colors), caption)
+        return VariantPicture(overlay(image, masks, colors), caption)
 
     pairs = full.segment(image, prompts).objects
-    yield shown(text.CANVAS["base"], [pair.base.mask for pair in pairs])
-    yield shown(COMPARE["full"], [pair.refined.mask for pair in pairs])
+    yield painted(text.CANVAS["base"], [pair.base.mask for pair in pairs])
+    yield painted(COMPARE["full"], [pair.refined.mask for pair in pairs])
     for name in variants.names:
         pairs = variants.get(name).segment(image, prompts).objects
-        yield shown(name, [pair.refined.mask for pair in pairs])
+        yield painted(name, [pair.refined.mask for pair in pairs])

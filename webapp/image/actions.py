@@ -10,7 +10,7 @@ from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS, read_truth
-from webapp.image.truth_curve import scored, unanswered
+from webapp.image.truth_curve import with_scores
 from webapp.shared import text
 from webapp.shared.backbones import Models
 from webapp.shared.events import Outcome
@@ -29,19 +29,18 @@ Publish = Callable[[ImageArray], str]
 class Studio:
     """What the handlers work with; the same for all visitors."""
 
-    segmenter: Segmenter
+    models: Models
     read_image: ReadImage
     publish: Publish
     uploads: Uploads
     limits: Limits
-    models: Models | None = None
 
     def model(self, state: ImageState) -> Segmenter:
-        """Return the model that a visitor has chosen."""
-        return self.models.get(state.backbone) if self.models else self.segmenter
+        """Return the model that a visitor has chosen, the first unless they have."""
+        return self.models.get(state.backbone) if state.backbone else self.models.first
 
 
-def edit(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
+def edit_picture(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Apply the actions of one message in order, then segment what changed.
 
     An action that cannot be applied is left out and its reason told.
@@ -50,7 +49,7 @@ def edit(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageSt
         InputError: the message is unreadable, or the model refuses the prompts.
     """
     actions = read_actions(message, studio.limits)
-    if message.picture != state.opened.key:
+    if message.picture != state.current_picture.key:
         return Outcome(state)
     refused = ""
     for action in actions:
@@ -58,10 +57,10 @@ def edit(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageSt
             state = apply(state, action, studio.limits, BRUSH_ACTIONS)
         except InputError as error:
             refused = str(error)
-    return Outcome(answered(studio, state), refused)
+    return Outcome(complete(studio, state), refused)
 
 
-def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
+def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Open the picture that the visitor uploaded.
 
     Raises:
@@ -81,7 +80,7 @@ def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome[
     return Outcome(state.open(picture))
 
 
-def open_example(
+def open_example_picture(
     studio: Studio, state: ImageState, example: Example, path: str
 ) -> Outcome[ImageState]:
     """Open an example with its starting prompts, answered.
@@ -101,7 +100,7 @@ def open_example(
     state = state.open(picture, scene)
     if example.truth is not None:
         state = replace(state.with_truth(example.truth, text.EXAMPLE_TRUTH), truths_past=())
-    return Outcome(answered(studio, state))
+    return Outcome(complete(studio, state))
 
 
 def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
@@ -110,12 +109,12 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[I
     Raises:
         InputError: it was not uploaded, is no mask, or has another size than the picture.
     """
-    picture = state.opened
+    picture = state.current_picture
     if message.picture != picture.key:
         return Outcome(state)
     file = studio.uploads.file(read_text(message.values, "path"))
     mask = read_truth(file, picture, studio.limits)
-    return Outcome(answered(studio, state.with_truth(mask, text.UPLOADED_TRUTH)))
+    return Outcome(complete(studio, state.with_truth(mask, text.UPLOADED_TRUTH)))
 
 
 def drop_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
@@ -132,39 +131,26 @@ def choose_backbone(studio: Studio, state: ImageState, name: str) -> Outcome[Ima
     if name == studio.model(state).info.backbone:
         return Outcome(state)
     state = state.with_backbone(name)
-    return Outcome(answered(studio, state))
+    return Outcome(complete(studio, state))
 
 
-def answered(studio: Studio, state: ImageState) -> ImageState:
-    """Return the state with everything answered and measured.
+def complete(studio: Studio, state: ImageState) -> ImageState:
+    """Return the state with all answers and, where there is a truth, all scores.
 
-    Raises:
-        InputError: the model refuses the picture or a prompt.
-    """
-    return scored(answer_missing(studio.model(state), state))
-
-
-def answer_missing(segmenter: Segmenter, state: ImageState) -> ImageState:
-    """Return the state with an answer for each object that has prompts but no answer yet.
-
-    Each is a call of its own: an answer depends on its own prompts only, to the last bit, so that
+    Each answer is a call of its own: it depends on its own prompts only, to the last bit, so that
     a session can be replayed.
 
-    With a ground truth, so have the latest steps of the way to each object: the curve has a point
-    for every click, also of those that came together.
-
     Raises:
         InputError: the model refuses the picture or a prompt.
     """
-    missing = unanswered(state)
-    if not missing:
-        return state
     answers = {}
-    for number, item in enumerate(missing, start=1):
-        result = segmenter.segment(state.opened.pixels, [item.prompts])
+    for number, item in enumerate(state.missing_answers(), start=1):
+        result = studio.model(state).segment(state.current_picture.pixels, [item.prompts])
         answer_id = state.answers_made + number
         answers[item] = _answer(answer_id, result.objects[0], result.timings)
-    return state.answered(answers)
+    if answers:
+        state = state.with_answers(answers)
+    return with_scores(state, state.truth) if state.truth else state
 
 
 def _answer(answer_id: int, pair: MaskPair, timings: Timings) -> PictureAnswer:

@@ -57,7 +57,7 @@ def build_heading(models: Models) -> Heading:
 
 def connect_heading(heading: Heading, studio: Studio, state: gr.State, canvas: gr.HTML) -> None:
     """Let the selector load a backbone and answer the picture with it."""
-    if heading.selector is None or studio.models is None:
+    if heading.selector is None:
         return
     problem = gr.State("")
     chosen = heading.selector.input(_loader(studio.models), heading.selector, problem, **LOADING)

@@ -47,21 +47,23 @@ def picture_file(state: ImageState, info: ModelInfo, wanted: Values) -> tuple[st
 
 
 def _overlay(state: ImageState, model: str) -> bytes:
-    items = answered_objects(state)
+    items = objects_with_answers(state)
     masks = [_mask(_answer(item), model) for item in items]
-    return overlay_png(state.opened.pixels, masks, [object_color(item.slot) for item in items])
+    return overlay_png(
+        state.current_picture.pixels, masks, [object_color(item.slot) for item in items]
+    )
 
 
 def _document(state: ImageState, info: ModelInfo) -> bytes:
-    items = answered_objects(state)
+    items = objects_with_answers(state)
     document = result_document(
-        state.opened.size_hw,
+        state.current_picture.size_hw,
         [item.prompts for item in items],
         [pair_of(item) for item in items],
         info,
-        hashlib.sha256(state.opened.pixels.tobytes()).hexdigest(),
+        hashlib.sha256(state.current_picture.pixels.tobytes()).hexdigest(),
     )
-    height, width = state.opened.original_hw
+    height, width = state.current_picture.original_hw
     document["image"]["original"] = {"width": width, "height": height}
     return json.dumps(document, indent=1).encode()
 
@@ -75,7 +77,7 @@ def pair_of(item: SceneObject) -> MaskPair:
     return _answer(item).pair.masks()
 
 
-def answered_objects(state: ImageState) -> list[SceneObject]:
+def objects_with_answers(state: ImageState) -> list[SceneObject]:
     """Return the objects that have masks.
 
     Raises:
@@ -99,5 +101,5 @@ def _mask(answer: PictureAnswer, model: str) -> BoolArray:
 
 _PNGS: Mapping[str, Callable[[ImageState, BoolArray], bytes]] = {
     "mask": lambda state, mask: mask_png(mask),
-    "cutout": lambda state, mask: cutout_png(state.opened.pixels, mask),
+    "cutout": lambda state, mask: cutout_png(state.current_picture.pixels, mask),
 }

@@ -9,8 +9,8 @@ from pathlib import Path
 from refiner.files.mask_files import NamedMask, read_masks
 from refiner.files.results import encode_rle
 from refiner.types import InputError
-from webapp.image.actions import Studio, answered
-from webapp.image.state import Given, ImageState
+from webapp.image.actions import Studio, complete
+from webapp.image.state import ImageState, MaskRecord
 from webapp.shared.events import Outcome
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_count, read_text
@@ -26,23 +26,23 @@ def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[Im
     Raises:
         InputError: it was not uploaded, holds no masks of this picture, or too many.
     """
-    picture = state.opened
+    picture = state.current_picture
     if message.picture != picture.key:
         return Outcome(state)
     chosen = read_count(message.values, "object")
     state.scene.find(chosen)
     file = studio.uploads.file(read_text(message.values, "path"))
-    found = read_given(file, picture.size_hw, picture.original_hw, studio.limits)
+    masks = read_mask_prompts(file, picture.size_hw, picture.original_hw, studio.limits)
     free = studio.limits.objects - len(state.scene.objects) + 1
-    if len(found) > free:
+    if len(masks) > free:
         raise InputError(
-            f"The file has {len(found)} objects and there is room for {free}; at most "
+            f"The file has {len(masks)} objects and there is room for {free}; at most "
             f"{studio.limits.objects} fit on one picture. Remove some first."
         )
-    return Outcome(answered(studio, _with_masks(state, chosen, found)))
+    return Outcome(complete(studio, _with_masks(state, chosen, masks)))
 
 
-def read_given(
+def read_mask_prompts(
     file: Path, size_hw: tuple[int, int], original_hw: tuple[int, int], limits: Limits
 ) -> tuple[NamedMask, ...]:
     """Read the masks of a picture, as it is worked on or as it was before it was scaled down.
@@ -62,21 +62,21 @@ def read_given(
     )
 
 
-def _with_masks(state: ImageState, chosen: int, found: Sequence[NamedMask]) -> ImageState:
+def _with_masks(state: ImageState, chosen: int, masks: Sequence[NamedMask]) -> ImageState:
     """Return the state with all masks given, as one step of the history."""
-    scene, made = state.scene, state.answers_made
-    for number, item in enumerate(found):
+    scene, last_id = state.scene, state.answers_made
+    for number, item in enumerate(masks):
         if number:
             chosen = scene.next_id
             scene = scene.with_new()
-        made += 1
+        last_id += 1
         old = scene.find(chosen)
         scene = scene.with_object(
             replace(
                 old,
                 prompts=replace(old.prompts, mask=item.mask),
-                given=Given(made, item.label, encode_rle(item.mask)),
+                mask_record=MaskRecord(last_id, item.label, encode_rle(item.mask)),
                 answer=None,
             )
         )
-    return replace(state.changed(scene), answers_made=made)
+    return replace(state.with_scene(scene), answers_made=last_id)

@@ -35,7 +35,7 @@ def soft_pair(studio: Studio, state: ImageState, message: Message) -> SoftPair |
     item = state.scene.find(read_count(message.values, "object"))
     if item.answer is None or item.answer.id != read_count(message.values, "answer"):
         return None
-    result = studio.model(state).segment(state.opened.pixels, [item.prompts], logits=True)
+    result = studio.model(state).segment(state.current_picture.pixels, [item.prompts], logits=True)
     pair = result.objects[0]
     return SoftPair(item.answer.id, _png_of(pair.base), _png_of(pair.refined))
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from refiner.files.results import encode_rle
 from webapp.image.differences import Differences
-from webapp.image.state import Given, ImageState, Picture, PictureAnswer, SceneObject
-from webapp.image.truth_curve import curve_value
+from webapp.image.state import ImageState, MaskRecord, Picture, PictureAnswer, SceneObject
+from webapp.image.truth_curve import curves_value
 from webapp.shared.events import file_value
 from webapp.shared.messages import pair_value, prompts_value
 
@@ -67,30 +67,30 @@ def _object(item: SceneObject, have: Set[int]) -> dict[str, Any]:
         "id": item.id,
         "slot": item.slot,
         "answer": item.answer and item.answer.id,
-        "given": item.given and _given(item.given, have),
+        "given": item.mask_record and _mask_record(item.mask_record, have),
         **prompts_value(item.prompts),
     }
 
 
 def _truth(state: ImageState, have: Set[int]) -> dict[str, Any] | None:
-    truth, value = state.truth, curve_value(state)
-    if truth is None or value is None:
+    truth = state.truth
+    if truth is None:
         return None
-    known = {**value, "id": truth.id}
-    return known if truth.id in have else {**known, "rle": encode_rle(truth.mask)}
+    value = {"id": truth.id, "label": truth.label, "curves": curves_value(state, truth)}
+    return value if truth.id in have else {**value, "rle": encode_rle(truth.mask)}
 
 
-def _given(given: Given, have: Set[int]) -> dict[str, Any]:
-    known = {"id": given.id, "label": given.label}
-    return known if given.id in have else {**known, "rle": dict(given.rle)}
+def _mask_record(record: MaskRecord, have: Set[int]) -> dict[str, Any]:
+    known = {"id": record.id, "label": record.label}
+    return known if record.id in have else {**known, "rle": dict(record.rle)}
 
 
-def _differences(found: Differences) -> dict[str, Any]:
+def _differences(differences: Differences) -> dict[str, Any]:
     """`regions` are rows `[x, y, width, height, area]`."""
     return {
-        "regions": [list(region) for region in found.regions],
-        "smaller": found.smaller,
-        "pixels": found.pixels,
+        "regions": [list(region) for region in differences.regions],
+        "smaller": differences.smaller,
+        "pixels": differences.pixels,
     }
 
 

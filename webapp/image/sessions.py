@@ -17,9 +17,9 @@ from refiner.files.session import (
     session_document,
 )
 from refiner.types import InputError, ModelInfo
-from webapp.image.actions import Studio, answered
-from webapp.image.downloads import answered_objects, pair_of
-from webapp.image.state import Given, ImageState, Scene, SceneObject
+from webapp.image.actions import Studio, complete
+from webapp.image.downloads import objects_with_answers, pair_of
+from webapp.image.state import ImageState, MaskRecord, Scene, SceneObject
 from webapp.shared import text
 from webapp.shared.events import Outcome
 from webapp.shared.limits import Limits
@@ -32,15 +32,15 @@ def session_file(state: ImageState, info: ModelInfo, limits: Limits) -> bytes:
     Raises:
         InputError: there is no mask yet.
     """
-    items = answered_objects(state)
+    items = objects_with_answers(state)
     document = session_document(
-        state.opened.pixels,
+        state.current_picture.pixels,
         limits.long_side,
         [item.prompts for item in items],
         [pair_of(item) for item in items],
         info,
     )
-    height, width = state.opened.original_hw
+    height, width = state.current_picture.original_hw
     document["image"]["original"] = {"width": width, "height": height}
     return json.dumps(document, indent=1).encode()
 
@@ -51,7 +51,7 @@ def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome
     Raises:
         InputError: it was not uploaded, is no session, or one of another picture or model.
     """
-    picture = state.opened
+    picture = state.current_picture
     if message.picture != picture.key:
         return Outcome(state)
     file = studio.uploads.file(read_text(message.values, "path"))
@@ -63,7 +63,7 @@ def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome
         )
     check_model(session, studio.model(state).info)
     _check_limits(session, studio.limits)
-    state = answered(studio, _with_objects(state, session))
+    state = complete(studio, _with_objects(state, session))
     differ = _differing(state, session)
     if not differ:
         return Outcome(state)
@@ -80,16 +80,16 @@ def _check_limits(session: Session, limits: Limits) -> None:
 
 
 def _with_objects(state: ImageState, session: Session) -> ImageState:
-    made, first = state.answers_made, state.scene.next_id
+    last_id, first = state.answers_made, state.scene.next_id
     objects = []
     for number, item in enumerate(session.objects):
-        given = None
+        record = None
         if item.prompts.mask is not None:
-            made += 1
-            given = Given(made, "", encode_rle(item.prompts.mask))
-        objects.append(SceneObject(first + number, number, item.prompts, given=given))
+            last_id += 1
+            record = MaskRecord(last_id, "", encode_rle(item.prompts.mask))
+        objects.append(SceneObject(first + number, number, item.prompts, mask_record=record))
     scene = Scene(tuple(objects), first + len(objects))
-    return replace(state.changed(scene), answers_made=made)
+    return replace(state.with_scene(scene), answers_made=last_id)
 
 
 def _differing(state: ImageState, session: Session) -> int:

@@ -11,6 +11,9 @@ from webapp.image.differences import Differences
 from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
 from webapp.shared.packed import PackedPair, Rle
 
+CURVE_STEPS = 8
+"""How many steps on the way to one object are answered at most when they came together."""
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:
@@ -76,7 +79,7 @@ class Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class MaskRecord:
     """A mask prompt, or a truth of the history, in short; its `id` is none of an answer's."""
 
     id: int
@@ -88,12 +91,12 @@ class Given:
 class SceneObject(SceneItem):
     """One object: its prompts and, once computed, the answer to exactly these prompts.
 
-    `given` describes the prompts' mask, where they have one.
+    `mask_record` describes the prompts' mask, where they have one.
     """
 
     prompts: Prompts = field(default_factory=Prompts)
     answer: PictureAnswer | None = None
-    given: Given | None = None
+    mask_record: MaskRecord | None = None
 
     @property
     def prompts_used(self) -> int:
@@ -126,12 +129,12 @@ class ImageState(PromptState[Scene]):
     picture: Picture | None = None
     answers_made: int = 0
     truth: Truth | None = None
-    truths_past: tuple[Given | None, ...] = ()
-    truths_future: tuple[Given | None, ...] = ()
+    truths_past: tuple[MaskRecord | None, ...] = ()
+    truths_future: tuple[MaskRecord | None, ...] = ()
     backbone: str = ""
 
     @property
-    def opened(self) -> Picture:
+    def current_picture(self) -> Picture:
         """The picture.
 
         Raises:
@@ -146,7 +149,7 @@ class ImageState(PromptState[Scene]):
     @property
     def size_hw(self) -> tuple[int, int]:
         """Height and width as worked on."""
-        return self.opened.size_hw
+        return self.current_picture.size_hw
 
     def open(self, picture: Picture, scene: Scene | None = None) -> ImageState:
         """Return a state that shows `picture` and has no history."""
@@ -159,10 +162,10 @@ class ImageState(PromptState[Scene]):
 
     def with_truth(self, mask: BoolArray | None, label: str = "") -> ImageState:
         """Take a mask as the ground truth, as a step of its history; an empty one is none."""
-        made = self.answers_made + 1
-        truth = None if mask is None or not mask.any() else Truth(mask, label, made)
-        past = (*self.truths_past, _shortened(self.truth))[-HISTORY:]
-        return replace(self, truth=truth, truths_past=past, truths_future=(), answers_made=made)
+        last_id = self.answers_made + 1
+        truth = None if mask is None or not mask.any() else Truth(mask, label, last_id)
+        past = (*self.truths_past, _packed_truth(self.truth))[-HISTORY:]
+        return replace(self, truth=truth, truths_past=past, truths_future=(), answers_made=last_id)
 
     def undo_truth(self) -> ImageState:
         """Return to the truth, or none, before the last change; without one, stay."""
@@ -170,9 +173,9 @@ class ImageState(PromptState[Scene]):
             return self
         return replace(
             self,
-            truth=_restored(self.truths_past[-1]),
+            truth=_unpacked_truth(self.truths_past[-1]),
             truths_past=self.truths_past[:-1],
-            truths_future=(_shortened(self.truth), *self.truths_future),
+            truths_future=(_packed_truth(self.truth), *self.truths_future),
         )
 
     def redo_truth(self) -> ImageState:
@@ -181,8 +184,8 @@ class ImageState(PromptState[Scene]):
             return self
         return replace(
             self,
-            truth=_restored(self.truths_future[0]),
-            truths_past=(*self.truths_past, _shortened(self.truth)),
+            truth=_unpacked_truth(self.truths_future[0]),
+            truths_past=(*self.truths_past, _packed_truth(self.truth)),
             truths_future=self.truths_future[1:],
         )
 
@@ -199,6 +202,19 @@ class ImageState(PromptState[Scene]):
             past=tuple(map(asked_again, self.past)),
             future=tuple(map(asked_again, self.future)),
         )
+
+    def missing_answers(self) -> list[SceneObject]:
+        """Return what has prompts but no answer.
+
+        That is objects and, with a truth, the latest steps on the way to each: the curve has a
+        point for every click, also of those that came together.
+        """
+        missing: list[SceneObject] = []
+        for item in self.scene.objects:
+            way = self.path(item.id) if self.truth else [item]
+            steps = [step for step in way if step.answer is None and not step.prompts.empty]
+            missing += steps[-CURVE_STEPS:]
+        return missing
 
     def path(self, object_id: int) -> list[SceneObject]:
         """Return an object as it grew prompt by prompt to what it is now.
@@ -219,14 +235,14 @@ class ImageState(PromptState[Scene]):
         """Return the prompts of an object."""
         return self.scene.find(object_id).prompts
 
-    def prompted(self, object_id: int, prompts: Prompts) -> ImageState:
+    def with_prompts(self, object_id: int, prompts: Prompts) -> ImageState:
         """Give an object other prompts; it loses its answer."""
         old = self.scene.find(object_id)
-        given = None if prompts.mask is None else old.given
-        changed = replace(old, prompts=prompts, given=given, answer=None)
-        return self.changed(self.scene.with_object(changed))
+        record = None if prompts.mask is None else old.mask_record
+        changed = replace(old, prompts=prompts, mask_record=record, answer=None)
+        return self.with_scene(self.scene.with_object(changed))
 
-    def answered(self, answers: Mapping[SceneObject, PictureAnswer]) -> ImageState:
+    def with_answers(self, answers: Mapping[SceneObject, PictureAnswer]) -> ImageState:
         """Attach answers to objects, also where the history has them; no step of it."""
         full = {item: replace(item, answer=answer) for item, answer in answers.items()}
 
@@ -235,14 +251,14 @@ class ImageState(PromptState[Scene]):
                 return scene
             return replace(scene, objects=tuple(full.get(item, item) for item in scene.objects))
 
-        made = max([self.answers_made, *(answer.id for answer in answers.values())])
+        last_id = max([self.answers_made, *(answer.id for answer in answers.values())])
         past = tuple(map(fill, self.past))
-        return replace(self, scene=fill(self.scene), past=past, answers_made=made)
+        return replace(self, scene=fill(self.scene), past=past, answers_made=last_id)
 
 
-def _shortened(truth: Truth | None) -> Given | None:
-    return Given(truth.id, truth.label, encode_rle(truth.mask)) if truth else None
+def _packed_truth(truth: Truth | None) -> MaskRecord | None:
+    return MaskRecord(truth.id, truth.label, encode_rle(truth.mask)) if truth else None
 
 
-def _restored(given: Given | None) -> Truth | None:
-    return Truth(decode_rle(given.rle), given.label, given.id) if given else None
+def _unpacked_truth(record: MaskRecord | None) -> Truth | None:
+    return Truth(decode_rle(record.rle), record.label, record.id) if record else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -20,17 +21,16 @@ from webapp.image.sessions import open_session, session_file
 from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.backbones import Models
-from webapp.shared.events import EVENT, Outcome, file_value, guarded, stored_file
+from webapp.shared.events import EVENT, Outcome, file_value, guarded, responder, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import ReadImage, jpeg, thumbnail
 from webapp.shared.uploads import Uploads
 
-NOTHING: dict[str, Any] = {}
+_NOTHING: dict[str, Any] = {}
 
-Handler = Callable[[Studio, ImageState, Message], Outcome[ImageState]]
-Reply = tuple[ImageState, dict[str, Any]]
+_Handler = Callable[[Studio, ImageState, Message], Outcome[ImageState]]
 
 
 def build_image_tab(
@@ -43,34 +43,38 @@ def build_image_tab(
     uploads: Uploads,
 ) -> gr.State:
     """Add the tab's components to the page being built, connect them and return their state."""
-    studio = Studio(models.first, read_image, _publish, uploads, limits, models)
-    shown = {example.name: (example, _publish(example.pixels)) for example in examples}
+    studio = Studio(models, read_image, _publish, uploads, limits)
+    gallery = {example.name: (example, _publish(example.pixels)) for example in examples}
     titles = text.titles(models.first.info)
-    start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(shown)}
+    start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(gallery)}
     state = gr.State(ImageState(), time_to_live=limits.idle_seconds)
     canvas = prompt_canvas(start, limits, elem_id="prompt-canvas")
     files = downloads(elem_id="downloads", visible="hidden")
 
     def open_example(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
         name = read_text(message.values, "name")
-        if name not in shown:
+        if name not in gallery:
             raise InputError("There is no such example; choose another one.")
-        return actions.open_example(studio, state, *shown[name])
+        return actions.open_example_picture(studio, state, *gallery[name])
 
-    def on_load(state: ImageState) -> Reply:
+    def on_load(state: ImageState) -> tuple[ImageState, dict[str, Any]]:
         if not examples:
             return state, canvas_value(state, 0)
-        first = shown[examples[0].name]
-        outcome = guarded(state, lambda: actions.open_example(studio, state, *first))
+        first = gallery[examples[0].name]
+        outcome = guarded(state, lambda: actions.open_example_picture(studio, state, *first))
         return outcome.state, canvas_value(outcome.state, 0, message=outcome.message)
 
-    canvas.edit_prompts(_respond(studio, actions.edit), state, [state, canvas], **EVENT)
-    canvas.open_file(_respond(studio, actions.open_upload), state, [state, canvas], **EVENT)
-    canvas.open_example(_respond(studio, open_example), state, [state, canvas], **EVENT)
-    canvas.open_truth(_respond(studio, actions.open_truth), state, [state, canvas], **EVENT)
-    canvas.drop_truth(_respond(studio, actions.drop_truth), state, [state, canvas], **EVENT)
-    canvas.give_mask(_respond(studio, give_mask), state, [state, canvas], **EVENT)
-    canvas.open_session(_respond(studio, open_session), state, [state, canvas], **EVENT)
+    events: list[tuple[Any, _Handler]] = [
+        (canvas.edit_prompts, actions.edit_picture),
+        (canvas.open_file, actions.upload_picture),
+        (canvas.open_example, open_example),
+        (canvas.open_truth, actions.open_truth),
+        (canvas.drop_truth, actions.drop_truth),
+        (canvas.give_mask, give_mask),
+        (canvas.open_session, open_session),
+    ]
+    for event, act in events:
+        event(responder(partial(act, studio), canvas_value), state, [state, canvas], **EVENT)
     canvas.show_soft(_softener(studio), state, canvas, **EVENT)
     canvas.export_file(_exporter(studio), state, [canvas, files], **EVENT)
     connect_heading(heading, studio, state, canvas)
@@ -78,25 +82,13 @@ def build_image_tab(
     return state
 
 
-def _respond(studio: Studio, handler: Handler) -> Callable[..., Reply]:
-    def respond(state: ImageState, event: gr.EventData) -> Reply:
-        message = read_message(event._data)
-        outcome = guarded(state, lambda: handler(studio, state, message))
-        value = canvas_value(outcome.state, message.seq, message.have, outcome.message)
-        return outcome.state, value
-
-    respond.__annotations__ = {"event": gr.EventData}
-    return respond
-
-
 def _softener(studio: Studio) -> Callable[..., dict[str, Any]]:
     def send(state: ImageState, event: gr.EventData) -> dict[str, Any]:
         message = read_message(event._data)
-        outcome = guarded(NOTHING, lambda: Outcome(_soft(studio, state, message)))
+        outcome = guarded(_NOTHING, lambda: Outcome(_soft(studio, state, message)))
         value = canvas_value(state, message.seq, message.have, outcome.message)
         return {**value, "soft": outcome.state}
 
-    send.__annotations__ = {"event": gr.EventData}
     return send
 
 
@@ -114,11 +106,10 @@ def _soft(studio: Studio, state: ImageState, message: Message) -> dict[str, Any]
 def _exporter(studio: Studio) -> Callable[..., tuple[dict[str, Any], Any]]:
     def send(state: ImageState, event: gr.EventData) -> tuple[dict[str, Any], Any]:
         message = read_message(event._data)
-        outcome = guarded(NOTHING, lambda: Outcome(_download(studio, state, message)))
+        outcome = guarded(_NOTHING, lambda: Outcome(_download(studio, state, message)))
         value = canvas_value(state, message.seq, message.have, outcome.message)
         return value, outcome.state or gr.skip()
 
-    send.__annotations__ = {"event": gr.EventData}
     return send
 
 
@@ -138,7 +129,7 @@ def _publish(image: ImageArray) -> str:
     return stored_file("picture.jpg", jpeg(image))
 
 
-def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
+def _strip(gallery: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
     return [
         {
             "name": example.name,
@@ -147,5 +138,5 @@ def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
             "file": file_value(path),
             "thumbnail": file_value(stored_file("thumbnail.jpg", thumbnail(example.pixels))),
         }
-        for example, path in shown.values()
+        for example, path in gallery.values()
     ]

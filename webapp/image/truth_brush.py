@@ -15,7 +15,7 @@ from refiner.types import BoolArray, InputError
 from webapp.image.state import ImageState, Picture
 from webapp.shared import text
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Apply, Values, read_point
+from webapp.shared.messages import Apply, Values, is_number, read_point
 from webapp.shared.pictures import worked_mask
 
 MAX_POINTS = 1000
@@ -67,11 +67,7 @@ def read_stroke(state: ImageState, values: Values) -> Stroke:
         raise InputError("Each point of a stroke is an x and a y; draw it again.")
     way = np.array([read_point(state, x, y) for x, y in points])
     most = max(MIN_RADIUS, max(state.size_hw) / 2)
-    if (
-        isinstance(radius, bool)
-        or not isinstance(radius, (int, float))
-        or not MIN_RADIUS <= radius <= most
-    ):
+    if not is_number(radius) or not MIN_RADIUS <= radius <= most:
         raise InputError(
             f"The brush's radius is a number from {MIN_RADIUS:g} to {most:g} pixels of the "
             "picture; choose another size."
@@ -81,7 +77,7 @@ def read_stroke(state: ImageState, values: Values) -> Stroke:
     return Stroke(way, float(radius), values["erase"])
 
 
-def covered(size_hw: tuple[int, int], points: Numbers, radius: float) -> BoolArray:
+def stroke_area(size_hw: tuple[int, int], points: Numbers, radius: float) -> BoolArray:
     """Return the pixels whose centres lie within `radius` of a line through `points`.
 
     OpenCV's lines have whole widths, ends at whole pixels, and paint half a pixel beyond their
@@ -102,9 +98,9 @@ def covered(size_hw: tuple[int, int], points: Numbers, radius: float) -> BoolArr
         first = np.clip(np.ceil(low - 0.5), 0, width).astype(np.intp)
         after = np.clip(np.floor(high - 0.5) + 1, 0, width).astype(np.intp)
         starts = np.arange(height) * (width + 1)
-        found = after > first
-        changes += np.bincount((starts + first)[found], minlength=changes.size)
-        changes -= np.bincount((starts + after)[found], minlength=changes.size)
+        spanned = after > first
+        changes += np.bincount((starts + first)[spanned], minlength=changes.size)
+        changes -= np.bincount((starts + after)[spanned], minlength=changes.size)
     depth = np.cumsum(changes.reshape(height, width + 1), axis=1)
     return np.asarray(depth[:, :width] > 0)
 
@@ -141,7 +137,7 @@ def _between(slope: Numbers, offset: Numbers, low: Numbers | float, high: Number
 def _brush(state: ImageState, values: Values, limits: Limits) -> ImageState:
     """Paint into the ground truth, or erase from it; one without any pixel left is none."""
     stroke, truth = read_stroke(state, values), state.truth
-    area = covered(state.size_hw, stroke.points, stroke.radius)
+    area = stroke_area(state.size_hw, stroke.points, stroke.radius)
     if truth is None:
         return state if stroke.erase else state.with_truth(area, text.BRUSHED_TRUTH)
     mask = truth.mask & ~area if stroke.erase else truth.mask | area

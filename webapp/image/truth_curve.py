@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import astuple, replace
-from typing import Any
 
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray
-from webapp.image.state import ImageState, PictureAnswer, SceneObject, TruthScores
-
-STEPS = 8
-"""How many steps on the way to one object are answered at most when they came together."""
+from webapp.image.state import ImageState, PictureAnswer, Truth, TruthScores
 
 
-def unanswered(state: ImageState) -> list[SceneObject]:
-    """Return what has prompts but no answer: objects and, with a truth, steps on the way to them."""
-    missing: list[SceneObject] = []
-    for item in state.scene.objects:
-        way = state.path(item.id) if state.truth else [item]
-        missing += [step for step in way if step.answer is None and not step.prompts.empty][-STEPS:]
-    return missing
-
-
-def scored(state: ImageState) -> ImageState:
-    """Return the state with all that its curves show measured; without a truth, as it was."""
-    truth = state.truth
-    if truth is None:
-        return state
+def with_scores(state: ImageState, truth: Truth) -> ImageState:
+    """Return the state with all that its curves show measured against its truth."""
     scores = dict(truth.scores)
     for item in state.scene.objects:
         for step in state.path(item.id):
@@ -35,16 +19,13 @@ def scored(state: ImageState) -> ImageState:
     return replace(state, truth=replace(truth, scores=scores))
 
 
-def curve_value(state: ImageState) -> dict[str, Any] | None:
-    """Return what the browser draws, or None without a truth.
+def curves_value(state: ImageState, truth: Truth) -> dict[str, list[list[float]]]:
+    """Return what the browser draws.
 
-    `curves` has for each object's id a list of `[prompts, IoU of SAM2, boundary IoU of SAM2, IoU
-    of SAM2Refiner, boundary IoU of SAM2Refiner]`, with scores in [0, 1].
+    For each object's id a list of `[prompts, IoU of SAM2, boundary IoU of SAM2, IoU of
+    SAM2Refiner, boundary IoU of SAM2Refiner]`, with scores in [0, 1].
     """
-    truth = state.truth
-    if truth is None:
-        return None
-    curves = {
+    return {
         str(item.id): [
             [step.prompts_used, *astuple(truth.scores[step.answer.id])]
             for step in state.path(item.id)
@@ -52,7 +33,6 @@ def curve_value(state: ImageState) -> dict[str, Any] | None:
         ]
         for item in state.scene.objects
     }
-    return {"label": truth.label, "curves": curves}
 
 
 def _scores(answer: PictureAnswer, truth: BoolArray) -> TruthScores:

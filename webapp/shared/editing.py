@@ -64,9 +64,9 @@ class Objects(ABC, Generic[ItemT]):
         """Return the scene without this object; the last one leaves an empty one."""
         self.find(object_id)
         rest = tuple(item for item in self.objects if item.id != object_id)
-        return replace(self, objects=rest) if rest else self.emptied()
+        return replace(self, objects=rest) if rest else self.without_objects()
 
-    def emptied(self: ObjectsT) -> ObjectsT:
+    def without_objects(self: ObjectsT) -> ObjectsT:
         """Return the scene with a single, empty object."""
         return replace(self, objects=()).with_new()
 
@@ -100,7 +100,7 @@ class PromptState(ABC, Generic[SceneT]):
         """
 
     @abstractmethod
-    def prompted(self: StateT, object_id: int, prompts: Prompts) -> StateT:
+    def with_prompts(self: StateT, object_id: int, prompts: Prompts) -> StateT:
         """Give an object other prompts, as a step of the history."""
 
     def add_click(self: StateT, object_id: int, click: Click) -> StateT:
@@ -139,15 +139,15 @@ class PromptState(ABC, Generic[SceneT]):
 
     def add_object(self: StateT) -> StateT:
         """Add an empty object."""
-        return self.changed(self.scene.with_new())
+        return self.with_scene(self.scene.with_new())
 
     def remove_object(self: StateT, object_id: int) -> StateT:
         """Remove an object."""
-        return self.changed(self.scene.without(object_id))
+        return self.with_scene(self.scene.without(object_id))
 
     def reset(self: StateT) -> StateT:
         """Remove all objects; undo brings them back."""
-        return self.changed(self.scene.emptied())
+        return self.with_scene(self.scene.without_objects())
 
     def undo(self: StateT) -> StateT:
         """Return to the scene before the last change; without one, stay."""
@@ -171,13 +171,13 @@ class PromptState(ABC, Generic[SceneT]):
             future=self.future[1:],
         )
 
-    def changed(self: StateT, scene: Objects[Any]) -> StateT:
+    def with_scene(self: StateT, scene: Objects[Any]) -> StateT:
         """Show `scene` instead, as a step of the history."""
         past = (*self.past, self.scene)[-HISTORY:]
         return replace(self, scene=scene, past=past, future=())
 
     def _edited(self: StateT, object_id: int, change: Callable[[Prompts], Prompts]) -> StateT:
-        return self.prompted(object_id, change(self.prompts_of(object_id)))
+        return self.with_prompts(object_id, change(self.prompts_of(object_id)))
 
 
 def _click(prompts: Prompts, index: int) -> Click:

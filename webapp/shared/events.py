@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from refiner.types import InputError
 from webapp.shared import text
+from webapp.shared.messages import Message, read_message
 
 EVENT: dict[str, Any] = {
     "trigger_mode": "multiple",
@@ -34,6 +36,10 @@ class Outcome(Generic[ResultT]):
 
     state: ResultT
     message: str = ""
+
+
+Act = Callable[[ResultT, Message], Outcome[ResultT]]
+ReplyValue = Callable[[ResultT, int, Set[int], str], dict[str, Any]]
 
 
 def explain(error: Exception, failure: str = text.FAILED) -> str:
@@ -59,6 +65,25 @@ def guarded(state: ResultT, action: Callable[[], Outcome[ResultT]]) -> Outcome[R
         return action()
     except Exception as error:
         return Outcome(state, explain(error))
+
+
+def responder(act: Act[ResultT], reply: ReplyValue[ResultT]) -> Callable[..., Any]:
+    """Return what gradio calls on an event of a component whose state is one value of the page.
+
+    It returns the new state and the component's value.
+
+    Args:
+        act: does what the message asks.
+        reply: says what the browser is told: of the state, the number of the message, the answers
+            that the browser has, and the words for what went wrong.
+    """
+
+    def respond(state: Any, event: gr.EventData) -> tuple[ResultT, dict[str, Any]]:
+        message = read_message(event._data)
+        outcome = guarded(state, lambda: act(state, message))
+        return outcome.state, reply(outcome.state, message.seq, message.have, outcome.message)
+
+    return respond
 
 
 def stored_file(name: str, content: bytes) -> str:

@@ -15,6 +15,9 @@ from refiner.video_types import FramePrompts
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage, read_within, worked_mask, worked_size
 
+TrueMasks = Callable[[int], Mapping[int, BoolArray]]
+"""The true masks of a frame, by object."""
+
 
 @dataclass(frozen=True, eq=False)
 class ExampleSource:
@@ -73,7 +76,7 @@ class ClipSource:
     picture: ImageArray
     licence: str
     prompts: tuple[FramePrompts, ...] = ()
-    truth: Callable[[int], Mapping[int, BoolArray]] | None = None
+    truth: TrueMasks | None = None
 
 
 def load(source: ExampleSource, read_image: ReadImage, limits: Limits) -> Example:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from refiner.types import Box, Click, InputError, Prompts
 from webapp.shared.editing import PromptState, StateT
@@ -107,6 +107,13 @@ def read_count(values: Values, name: str) -> int:
     return int(value)
 
 
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether what was sent is a finite number that a float can hold; true and false are none."""
+    if type(value) is int:
+        return abs(value) < MAX_COUNT
+    return type(value) is float and math.isfinite(value)
+
+
 def read_point(state: PromptState[Any], x: Any, y: Any) -> tuple[float, float]:
     """Return a point that was sent, in pixels of the picture.
 
@@ -141,7 +148,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _coordinate(value: Any, most: int, axis: str) -> float:
-    if type(value) not in (int, float) or (type(value) is float and not math.isfinite(value)):
+    if not is_number(value):
         raise InputError(f"The {axis} of the point is no finite number; click again.")
     if not 0 <= value <= most:
         raise InputError(f"That point lies outside the picture ({axis} from 0 to {most}).")

@@ -1,4 +1,4 @@
-"""Pictures on their way in: where they may come from, and the size they are worked at."""
+"""Pictures on their way in, at the size they are worked at, and on their way out."""
 
 from __future__ import annotations
 

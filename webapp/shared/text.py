@@ -1,4 +1,4 @@
-"""Every word on the page; those of the compare tab are in `compare_text`."""
+"""Every word on the page; those of the compare tab are in `webapp.compare.text`."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from webapp.shared.messages import Message, Values, apply, read_actions, read_co
 from webapp.shared.packed import PackedPair
 from webapp.shared.pictures import jpeg
 from webapp.video.context import Reply, VideoStudio
-from webapp.video.exporting import EXPORTS, export
+from webapp.video.exporting import EXPORTS, write_export
 from webapp.video.open_clips import ClipJob
 from webapp.video.opening import most_frames, new_job, refuse_large
-from webapp.video.reply import clip_value, progress_value, range_value
+from webapp.video.reply import progress_value, range_value
 from webapp.video.state import (
     VideoState,
     changed_frame,
@@ -29,7 +29,7 @@ PICTURE_QUALITY = 88
 PICTURES_AT_ONCE = 16
 
 
-def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
+def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
     """Open the clip that the visitor uploaded; the file moves to the clip's own folder.
 
     Raises:
@@ -44,7 +44,7 @@ def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
     return _open(studio, owner, take, label=text.YOUR_CLIP)
 
 
-def open_example(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:
+def open_example_clip(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:
     """Open an example clip with its starting prompts, answered.
 
     Raises:
@@ -73,7 +73,7 @@ def _open(
     return Reply(job, frame=0)
 
 
-def edit(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
+def edit_clip(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
     """Apply the actions of one message in order, then answer what changed.
 
     An action that cannot be applied is left out and its reason told. Results of other prompts
@@ -105,14 +105,14 @@ def _aimed(job: ClipJob, state: VideoState, action: Values) -> VideoState:
         return state
     frame = read_count(action, "frame")
     with job.lock:
-        return state.at(frame, job.results.tracked(frame))
+        return state.at(frame, job.results.masks_of(frame))
 
 
 def _answer(studio: VideoStudio, job: ClipJob, state: VideoState) -> VideoState:
     for frame in state.missing():
-        found = studio.tracker.prompt(job.read(frame), state.unanswered(frame))
-        pairs = {key: PackedPair.of(pair) for key, pair in found.objects.items()}
-        state = state.answered(frame, pairs)
+        answer = studio.tracker.prompt(job.read(frame), state.unanswered(frame))
+        pairs = {key: PackedPair.of(pair) for key, pair in answer.objects.items()}
+        state = state.with_answers(frame, pairs)
     return state
 
 
@@ -144,7 +144,7 @@ def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, 
     state, span, results = job.snapshot()
     if not state.scene.prompts(span):
         raise InputError(text.NOTHING_PROMPTED)
-    if not results.needed(state.scene, span):
+    if not results.missing(state.scene, span):
         raise InputError(text.ALL_TRACKED)
     work = Work("track")
 
@@ -166,11 +166,11 @@ def start_export(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str,
     if name not in EXPORTS:
         raise InputError("There is no such download; reload the page and try again.")
     state, span, results = job.snapshot()
-    if not any(results.shown(state.scene, index, span) for index in span):
+    if not any(results.visible(state.scene, index, span) for index in span):
         raise InputError(text.NO_MASKS)
     work = Work("export")
     info, write = studio.tracker.info, studio.export_clip
-    _begin(studio.exporters, job, work, lambda: export(job, work, name, write, info))
+    _begin(studio.exporters, job, work, lambda: write_export(job, work, name, write, info))
     return {}
 
 
@@ -216,11 +216,11 @@ def pictures(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any
     """
     first, count = read_count(values, "first"), read_count(values, "count")
     last = min(first + min(count, PICTURES_AT_ONCE), len(job.clip))
-    found = [
+    frames = [
         [index, base64.b64encode(jpeg(job.read(index), PICTURE_QUALITY)).decode("ascii")]
         for index in range(first, last)
     ]
-    return {"pictures": found}
+    return {"pictures": frames}
 
 
 def finished_file(job: ClipJob) -> Path:
@@ -233,9 +233,3 @@ def finished_file(job: ClipJob) -> Path:
     if work is None or work.status != "done" or work.file is None:
         raise InputError("There is no finished file; export again.")
     return work.file
-
-
-def reply_value(studio: VideoStudio, reply: Reply, message: Message) -> dict[str, Any]:
-    """Return what the canvas is told of a reply."""
-    seconds = studio.pace.seconds
-    return clip_value(reply.job, message.seq, message.have, reply.message, reply.frame, seconds)

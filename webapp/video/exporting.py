@@ -68,7 +68,9 @@ class ExportClip(Protocol):
         """
 
 
-def export(job: ClipJob, work: Work, name: str, export_clip: ExportClip, info: ModelInfo) -> None:
+def write_export(
+    job: ClipJob, work: Work, name: str, export_clip: ExportClip, info: ModelInfo
+) -> None:
     """Write a file of the masks as they are shown now.
 
     Raises:
@@ -79,9 +81,9 @@ def export(job: ClipJob, work: Work, name: str, export_clip: ExportClip, info: M
 
     def tracked() -> Iterator[TrackedFrame]:
         for number, index in enumerate(span):
-            shown = results.shown(state.scene, index, span)
-            if shown:
-                yield TrackedFrame(number, {key: pair.masks() for key, pair in shown.items()})
+            pairs = results.visible(state.scene, index, span)
+            if pairs:
+                yield TrackedFrame(number, {key: pair.masks() for key, pair in pairs.items()})
 
     def steps(result: ClipResult) -> Generator[int, None, None]:
         work.file = yield from export_clip(name, result, folder)

@@ -9,19 +9,17 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from refiner.types import BoolArray, ImageArray, InputError
+from refiner.types import ImageArray, InputError
 from refiner.video_types import Frames
+from webapp.shared.examples import TrueMasks
 from webapp.video.results import Results
 from webapp.video.state import VideoState
 from webapp.video.work import Work
-
-Truth = Callable[[int], Mapping[int, BoolArray]]
-"""The true masks of a frame, by object."""
 
 SWEEP_SECONDS = 30
 GONE = "That clip is no longer held here; open it again, please."
@@ -80,7 +78,7 @@ class ClipJob:
     label: str = ""
     licence: str = ""
     notes: tuple[str, ...] = ()
-    truth: Truth | None = None
+    truth: TrueMasks | None = None
     frame_bytes: int = 0
     results: Results = field(default_factory=Results)
     work: Work | None = None

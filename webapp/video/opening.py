@@ -68,21 +68,21 @@ def new_job(
         span=range(min(info.frames, most)),
         label=label,
         licence=example.licence if example else "",
-        notes=(*info.notes, *announced(whole.info, info, most)),
+        notes=(*info.notes, *omissions(whole.info, info, most)),
         truth=example.truth if example else None,
     )
 
 
-def announced(whole: VideoInfo, worked: VideoInfo, most: int) -> list[str]:
+def omissions(whole: VideoInfo, worked: VideoInfo, most: int) -> list[str]:
     """Say what of a clip is left out, before any work."""
-    said = []
+    notes = []
     if worked.frames > most:
         seconds = most / float(worked.fps)
-        said.append(text.CUT.format(most=most, seconds=seconds, all=worked.seconds))
+        notes.append(text.CUT.format(most=most, seconds=seconds, all=worked.seconds))
     if whole.size_hw != worked.size_hw:
         sizes = (f"{size[1]}×{size[0]}" for size in (worked.size_hw, whole.size_hw))
-        said.append(text.SCALED.format(*sizes))
-    return said
+        notes.append(text.SCALED.format(*sizes))
+    return notes
 
 
 def most_frames(info: VideoInfo, limits: Limits) -> int:
@@ -96,6 +96,7 @@ def scene_of(prompts: Sequence[FramePrompts]) -> VideoScene:
     for item in prompts:
         frames.setdefault(item.object_id, {})[item.frame] = PromptRecord(item.prompts)
     objects = tuple(
-        VideoObject(key, slot, said) for slot, (key, said) in enumerate(sorted(frames.items()))
+        VideoObject(key, slot, records)
+        for slot, (key, records) in enumerate(sorted(frames.items()))
     )
     return VideoScene(objects, max(frames) + 1) if objects else VideoScene()

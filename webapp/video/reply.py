@@ -36,8 +36,8 @@ def clip_value(
     if job is None:
         return {"seq": seq, "clip": None, "objects": [], "next_id": 1, "message": message}
     state = job.state
-    said = [said for item in state.scene.objects for said in item.frames.values()]
-    answers = [one.answer for one in said if one.answer and one.answer.id not in have]
+    records = [record for item in state.scene.objects for record in item.frames.values()]
+    answers = [one.answer for one in records if one.answer and one.answer.id not in have]
     return {
         "seq": seq,
         "clip": _clip(job, seconds),
@@ -59,7 +59,7 @@ def range_value(job: ClipJob) -> dict[str, Any]:
     return {
         "span": [span.start, span.stop],
         "coverage": [[key, [*map(list, c.fresh)], [*map(list, c.stale)]] for key, c in covered],
-        "needed": len(results.needed(state.scene, span)) if state.scene.prompts(span) else 0,
+        "needed": len(results.missing(state.scene, span)) if state.scene.prompts(span) else 0,
     }
 
 
@@ -128,11 +128,11 @@ def _object(item: VideoObject) -> dict[str, Any]:
             [
                 frame,
                 {
-                    **prompts_value(said.prompts),
-                    "answer": said.answer and said.answer.id,
+                    **prompts_value(record.prompts),
+                    "answer": record.answer and record.answer.id,
                 },
             ]
-            for frame, said in sorted(item.frames.items())
+            for frame, record in sorted(item.frames.items())
         ],
     }
 

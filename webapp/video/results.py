@@ -81,7 +81,7 @@ class Results:
             newer.append((index, self.frames[index]))
         return newer[::-1][:most]
 
-    def tracked(self, index: int) -> dict[int, PackedPair]:
+    def masks_of(self, index: int) -> dict[int, PackedPair]:
         """Return the masks of a frame by object."""
         result = self.frames.get(index)
         return {key: item.pair for key, item in result.objects.items()} if result else {}
@@ -97,17 +97,17 @@ class Results:
             if result.basis.get(item.id) == item.basis(index, span, start)
         }
 
-    def shown(self, scene: VideoScene, index: int, span: range) -> dict[int, PackedPair]:
+    def visible(self, scene: VideoScene, index: int, span: range) -> dict[int, PackedPair]:
         """Return the masks that a frame shows: the answer to its prompts over a stale result."""
-        tracked, shown, start = self.tracked(index), {}, scene.start(span)
+        tracked, masks, start = self.masks_of(index), {}, scene.start(span)
         for item in scene.objects:
-            said = item.frames.get(index)
-            answer = said.answer.pair if said and said.answer else None
+            record = item.frames.get(index)
+            answer = record.answer.pair if record and record.answer else None
             if item.id in tracked and (answer is None or self._holds(item, index, span, start)):
-                shown[item.id] = tracked[item.id]
+                masks[item.id] = tracked[item.id]
             elif answer is not None:
-                shown[item.id] = answer
-        return shown
+                masks[item.id] = answer
+        return masks
 
     def coverage(self, scene: VideoScene, item: VideoObject, span: range) -> Coverage:
         """Return which frames of an object are tracked."""
@@ -115,11 +115,11 @@ class Results:
         stale = {i for i, result in self.frames.items() if item.id in result.basis} - fresh
         return Coverage(spans(sorted(fresh)), spans(sorted(stale)))
 
-    def needed(self, scene: VideoScene, span: range) -> list[int]:
+    def missing(self, scene: VideoScene, span: range) -> list[int]:
         """Return the frames of `span` that are to be tracked: not yet, or not as prompted now."""
-        said = [item for item in scene.objects if any(frame in span for frame in item.frames)]
-        done = [self.fresh(scene, item, span) for item in said]
-        return [index for index in span if not all(index in fresh for fresh in done)]
+        prompted = [item for item in scene.objects if any(frame in span for frame in item.frames)]
+        fresh_frames = [self.fresh(scene, item, span) for item in prompted]
+        return [index for index in span if not all(index in fresh for fresh in fresh_frames)]
 
     def _holds(self, item: VideoObject, index: int, span: range, start: int | None) -> bool:
         basis = self.frames[index].basis.get(item.id)
@@ -140,13 +140,13 @@ def plan(needed: list[int], start: int) -> list[Span]:
 
 def spans(indices: Iterable[int]) -> tuple[Span, ...]:
     """Return ascending indices as stretches without a gap."""
-    found: list[Span] = []
+    stretches: list[Span] = []
     for index in indices:
-        if found and found[-1][1] == index:
-            found[-1] = (found[-1][0], index + 1)
+        if stretches and stretches[-1][1] == index:
+            stretches[-1] = (stretches[-1][0], index + 1)
         else:
-            found.append((index, index + 1))
-    return tuple(found)
+            stretches.append((index, index + 1))
+    return tuple(stretches)
 
 
 @dataclass(frozen=True)

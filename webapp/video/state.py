@@ -72,15 +72,15 @@ class VideoScene(Objects[VideoObject]):
 
     def start(self, span: range) -> int | None:
         """Return the first frame of `span` where anything was said."""
-        said = (frame for item in self.objects for frame in item.frames if frame in span)
-        return min(said, default=None)
+        frames = (frame for item in self.objects for frame in item.frames if frame in span)
+        return min(frames, default=None)
 
     def prompts(self, frames: Sequence[int] | range) -> list[FramePrompts]:
         """Return all that was said on these frames."""
         return [
-            _frame_prompts(item.id, frame, said)
+            _frame_prompts(item.id, frame, record)
             for item in self.objects
-            for frame, said in sorted(item.frames.items())
+            for frame, record in sorted(item.frames.items())
             if frame in frames
         ]
 
@@ -122,18 +122,18 @@ class VideoState(PromptState[VideoScene]):
 
     def prompts_of(self, object_id: int) -> Prompts:
         """Return the prompts of an object on the frame."""
-        said = self.scene.find(object_id).frames.get(self.frame)
-        return said.prompts if said else Prompts()
+        record = self.scene.find(object_id).frames.get(self.frame)
+        return record.prompts if record else Prompts()
 
-    def prompted(self, object_id: int, prompts: Prompts) -> VideoState:
+    def with_prompts(self, object_id: int, prompts: Prompts) -> VideoState:
         """Give an object other prompts on the frame; none at all take away what was said there."""
         item = self.scene.find(object_id)
         frames = dict(item.frames)
-        said = frames.pop(self.frame, None)
+        record = frames.pop(self.frame, None)
         if not prompts.empty:
-            before = said.before if said else self.tracked.get(object_id)
+            before = record.before if record else self.tracked.get(object_id)
             frames[self.frame] = PromptRecord(prompts, before)
-        return self.changed(self.scene.with_object(replace(item, frames=frames)))
+        return self.with_scene(self.scene.with_object(replace(item, frames=frames)))
 
     def missing(self) -> list[int]:
         """Return the frames where something was said that has no answer yet."""
@@ -141,8 +141,8 @@ class VideoState(PromptState[VideoScene]):
             {
                 frame
                 for item in self.scene.objects
-                for frame, said in item.frames.items()
-                if said.answer is None
+                for frame, record in item.frames.items()
+                if record.answer is None
             }
         )
 
@@ -154,31 +154,35 @@ class VideoState(PromptState[VideoScene]):
             if frame in item.frames and item.frames[frame].answer is None
         ]
 
-    def answered(self, frame: int, answers: Mapping[int, PackedPair]) -> VideoState:
+    def with_answers(self, frame: int, answers: Mapping[int, PackedPair]) -> VideoState:
         """Attach answers of a frame to objects by id; no step of the history."""
-        scene, made = self.scene, self.answers_made
+        scene, last_id = self.scene, self.answers_made
         for object_id, pair in answers.items():
-            item, made = scene.find(object_id), made + 1
-            said = replace(item.frames[frame], answer=FrameAnswer(made, pair))
-            scene = scene.with_object(replace(item, frames={**item.frames, frame: said}))
-        return replace(self, scene=scene, answers_made=made)
+            item, last_id = scene.find(object_id), last_id + 1
+            record = replace(item.frames[frame], answer=FrameAnswer(last_id, pair))
+            scene = scene.with_object(replace(item, frames={**item.frames, frame: record}))
+        return replace(self, scene=scene, answers_made=last_id)
 
 
 def changed_frame(one: VideoScene, other: VideoScene) -> int | None:
     """Return the first frame of which the scenes hold different prompts, if there is any."""
-    told = [
+    prompts = [
         {
-            (item.id, frame): said.prompts
+            (item.id, frame): record.prompts
             for item in scene.objects
-            for frame, said in item.frames.items()
+            for frame, record in item.frames.items()
         }
         for scene in (one, other)
     ]
-    frames = [key[1] for key in {*told[0], *told[1]} if told[0].get(key) is not told[1].get(key)]
+    frames = [
+        key[1]
+        for key in {*prompts[0], *prompts[1]}
+        if prompts[0].get(key) is not prompts[1].get(key)
+    ]
     return min(frames, default=None)
 
 
-def _frame_prompts(object_id: int, frame: int, said: PromptRecord) -> FramePrompts:
+def _frame_prompts(object_id: int, frame: int, record: PromptRecord) -> FramePrompts:
     # A box says where the object is anew; clicks alone correct what was there.
-    before = said.before if said.prompts.box is None else None
-    return FramePrompts(frame, object_id, said.prompts, before.masks() if before else None)
+    before = record.before if record.prompts.box is None else None
+    return FramePrompts(frame, object_id, record.prompts, before.masks() if before else None)

@@ -15,7 +15,7 @@ from webapp.shared.events import EVENT, explain, file_value, stored_file
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import thumbnail
-from webapp.video import actions as handlers
+from webapp.video import actions
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.open_clips import ClipJob
 from webapp.video.reply import clip_value
@@ -25,8 +25,8 @@ PROMPT: dict[str, Any] = {**EVENT, "concurrency_id": "video-prompt"}
 OPEN: dict[str, Any] = {**EVENT, "concurrency_id": "video-open", "concurrency_limit": 2}
 """Opening takes long and must hold nobody's prompts up."""
 
-Handler = Callable[[VideoStudio, Message, str], Reply]
-Function = Callable[[VideoStudio, ClipJob, Values], dict[str, Any]]
+_Handler = Callable[[VideoStudio, Message, str], Reply]
+_Function = Callable[[VideoStudio, ClipJob, Values], dict[str, Any]]
 
 
 def build_video_tab(page: gr.Blocks, studio: VideoStudio) -> None:
@@ -37,42 +37,48 @@ def build_video_tab(page: gr.Blocks, studio: VideoStudio) -> None:
         name = read_text(message.values, "name")
         if name not in examples:
             raise InputError("There is no such example; choose another one.")
-        return handlers.open_example(studio, examples[name], owner)
+        return actions.open_example_clip(studio, examples[name], owner)
 
     def edit(studio: VideoStudio, message: Message, owner: str) -> Reply:
-        return handlers.edit(studio, studio.store.get(message.picture, owner), message)
+        return actions.edit_clip(studio, studio.store.get(message.picture, owner), message)
 
     start = {**clip_value(None, 0), "examples": _strip(studio.examples)}
-    functions = [_function(studio, name, does) for name, does in FUNCTIONS.items()]
+    functions = [_function(studio, name, does) for name, does in _FUNCTIONS.items()]
     canvas = video_canvas(start, studio.limits, functions, elem_id="video-canvas")
     files = downloads(elem_id="video-downloads", visible="hidden")
     canvas.edit_prompts(_respond(studio, edit), None, canvas, **PROMPT)
-    canvas.open_file(_respond(studio, handlers.open_upload), None, canvas, **OPEN)
+    canvas.open_file(_respond(studio, actions.upload_clip), None, canvas, **OPEN)
     canvas.open_example(_respond(studio, open_example), None, canvas, **OPEN)
     canvas.export_file(_sender(studio), None, files, **{**EVENT, "concurrency_id": "video-file"})
     page.unload(_forget(studio))
 
 
-FUNCTIONS: Mapping[str, Function] = {
-    "pictures": handlers.pictures,
-    "follow": handlers.follow,
-    "set_span": handlers.set_span,
-    "start_track": handlers.start_track,
-    "start_export": handlers.start_export,
-    "cancel": handlers.cancel,
+_FUNCTIONS: Mapping[str, _Function] = {
+    "pictures": actions.pictures,
+    "follow": actions.follow,
+    "set_span": actions.set_span,
+    "start_track": actions.start_track,
+    "start_export": actions.start_export,
+    "cancel": actions.cancel,
 }
 
 
-def _respond(studio: VideoStudio, handler: Handler) -> Callable[..., dict[str, Any]]:
+def _respond(studio: VideoStudio, handler: _Handler) -> Callable[..., dict[str, Any]]:
     def respond(event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         message, owner = read_message(event._data), str(request.session_hash)
         try:
             reply = handler(studio, message, owner)
         except Exception as error:
             reply = Reply(_open_clip(studio, message, owner), explain(error, text.VIDEO_FAILED))
-        return handlers.reply_value(studio, reply, message)
+        return clip_value(
+            reply.job,
+            message.seq,
+            message.have,
+            reply.message,
+            reply.frame,
+            studio.pace.seconds,
+        )
 
-    respond.__annotations__ = {"event": gr.EventData, "request": gr.Request}
     return respond
 
 
@@ -84,7 +90,7 @@ def _open_clip(studio: VideoStudio, message: Message, owner: str) -> ClipJob | N
         return None
 
 
-def _function(studio: VideoStudio, name: str, does: Function) -> Callable[[Any], dict[str, Any]]:
+def _function(studio: VideoStudio, name: str, does: _Function) -> Callable[[Any], dict[str, Any]]:
     def function(data: Any) -> dict[str, Any]:
         try:
             values = data if isinstance(data, dict) else {}
@@ -101,12 +107,11 @@ def _sender(studio: VideoStudio) -> Callable[..., Any]:
         message = read_message(event._data)
         try:
             job = studio.store.get(message.picture, str(request.session_hash))
-            file = handlers.finished_file(job)
+            file = actions.finished_file(job)
         except InputError:
             return gr.skip()
         return {"seq": message.seq, "name": file.name, "file": file_value(str(file))}
 
-    send.__annotations__ = {"event": gr.EventData, "request": gr.Request}
     return send
 
 
@@ -117,7 +122,6 @@ def _forget(studio: VideoStudio) -> Callable[..., None]:
         else:
             logging.getLogger(__name__).warning("A page without a session was closed.")
 
-    forget.__annotations__ = {"request": gr.Request, "return": None}
     return forget
 
 

@@ -45,7 +45,7 @@ def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = 
     state, span, results = job.snapshot()
     scene, start = state.scene, state.scene.start(span)
     assert start is not None
-    parts = plan(results.needed(scene, span), start)
+    parts = plan(results.missing(scene, span), start)
     work.total = sum(_steps(part, start) for part in parts)
     with closing(job.reader()) as clip:
         for since, until in parts:
@@ -59,8 +59,8 @@ def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = 
             prompts, frames = scene.prompts(span), Watched(clip, seen)
             steps = tracker.track(frames, prompts, since=since, until=until)
             with closing(cast("Generator[TrackedFrame, None, None]", steps)):
-                for number, found in enumerate(steps, start=1):
-                    _store(job, scene, span, found, score)
+                for number, frame in enumerate(steps, start=1):
+                    _store(job, scene, span, frame, score)
                     work.step(before + silent + number)
 
 
@@ -69,19 +69,19 @@ def _steps(part: tuple[int, int], start: int) -> int:
 
 
 def _store(
-    job: ClipJob, scene: VideoScene, span: range, found: TrackedFrame, score: ScoreMask | None
+    job: ClipJob, scene: VideoScene, span: range, frame: TrackedFrame, score: ScoreMask | None
 ) -> None:
-    truth = job.truth(found.index) if job.truth else {}
-    objects = {key: _tracked(pair, truth.get(key), score) for key, pair in found.objects.items()}
+    truth = job.truth(frame.index) if job.truth else {}
+    objects = {key: _tracked(pair, truth.get(key), score) for key, pair in frame.objects.items()}
     with job.lock:
         start = scene.start(span)
         assert start is not None
         basis: dict[int, Basis] = {
-            item.id: item.basis(found.index, span, start)
+            item.id: item.basis(frame.index, span, start)
             for item in scene.objects
             if any(frame in span for frame in item.frames)
         }
-        job.results.put(found.index, objects, basis)
+        job.results.put(frame.index, objects, basis)
 
 
 def _tracked(pair: MaskPair, truth: BoolArray | None, score: ScoreMask | None) -> TrackedPair:

@@ -19,7 +19,16 @@ from tests.fakes import RADIUS, FakeSegmenter, disc, upload
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
 from webapp.compare.run import OBJECTS_PER_STEP, compare, gather, measure, read_plan
-from webapp.compare.scores import CLICKS, RANDOM, Measured, Plan, Row, Sample, csv_text, summarise
+from webapp.compare.scores import (
+    CLICKS,
+    RANDOM,
+    Plan,
+    Row,
+    Sample,
+    SampleScores,
+    csv_text,
+    summarise,
+)
 from webapp.compare.text import COMPARE
 from webapp.compare.view import outcome, plain, status
 from webapp.shared.examples import Example
@@ -47,7 +56,7 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def measured(plan: Plan, one: Sample) -> Measured:
+def measured(plan: Plan, one: Sample) -> SampleScores:
     steps = measure(FakeSegmenter(), plan, one)
     while True:
         try:

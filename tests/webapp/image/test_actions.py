@@ -34,8 +34,8 @@ def click(x: float, y: float, positive: bool = True, target: int = 1) -> dict[st
 
 
 def fake(studio: Studio) -> FakeSegmenter:
-    assert isinstance(studio.segmenter, FakeSegmenter)
-    return studio.segmenter
+    assert isinstance(studio.models.first, FakeSegmenter)
+    return studio.models.first
 
 
 def png(image: ImageArray) -> bytes:
@@ -49,7 +49,7 @@ def upload(studio: Studio, content: bytes) -> Message:
 
 
 def test_a_click_gives_both_masks(studio: Studio, opened: ImageState) -> None:
-    state = actions.edit(studio, opened, edits(click(100, 150))).state
+    state = actions.edit_picture(studio, opened, edits(click(100, 150))).state
     answer = state.scene.find(1).answer
     assert answer is not None
     prompts = Prompts((Click(100, 150),))
@@ -59,18 +59,18 @@ def test_a_click_gives_both_masks(studio: Studio, opened: ImageState) -> None:
 
 
 def test_only_the_changed_object_is_segmented_again(studio: Studio, opened: ImageState) -> None:
-    state = actions.edit(studio, opened, edits(click(50, 50), {"type": "add_object"})).state
+    state = actions.edit_picture(studio, opened, edits(click(50, 50), {"type": "add_object"})).state
     before = state.scene.find(1).answer
-    state = actions.edit(studio, state, edits(click(300, 200, target=2))).state
+    state = actions.edit_picture(studio, state, edits(click(300, 200, target=2))).state
     assert [len(call) for call in fake(studio).calls] == [1, 1]
     assert state.scene.find(1).answer is before
 
 
 def test_undo_needs_no_model(studio: Studio, opened: ImageState) -> None:
-    state = actions.edit(studio, opened, edits(click(50, 50))).state
+    state = actions.edit_picture(studio, opened, edits(click(50, 50))).state
     before = state.scene.find(1).answer
-    state = actions.edit(studio, state, edits(click(90, 90))).state
-    state = actions.edit(studio, state, edits({"type": "undo"})).state
+    state = actions.edit_picture(studio, state, edits(click(90, 90))).state
+    state = actions.edit_picture(studio, state, edits({"type": "undo"})).state
     assert len(fake(studio).calls) == 2
     assert state.scene.find(1).answer is before
 
@@ -78,42 +78,44 @@ def test_undo_needs_no_model(studio: Studio, opened: ImageState) -> None:
 def test_several_clicks_of_one_message_run_the_model_once(
     studio: Studio, opened: ImageState
 ) -> None:
-    actions.edit(studio, opened, edits(click(50, 50), click(60, 60), click(70, 70, False)))
+    actions.edit_picture(studio, opened, edits(click(50, 50), click(60, 60), click(70, 70, False)))
     assert len(fake(studio).calls) == 1
 
 
 def test_edits_of_another_picture_are_left_out(studio: Studio, opened: ImageState) -> None:
-    outcome = actions.edit(studio, opened, edits(click(50, 50), picture="older"))
+    outcome = actions.edit_picture(studio, opened, edits(click(50, 50), picture="older"))
     assert outcome.state is opened
     assert not fake(studio).calls
 
 
 def test_a_refused_action_is_told_and_the_rest_is_done(studio: Studio, opened: ImageState) -> None:
-    outcome = actions.edit(studio, opened, edits(click(50, 50), click(999, 50)))
+    outcome = actions.edit_picture(studio, opened, edits(click(50, 50), click(999, 50)))
     assert "outside the picture" in outcome.message
     assert len(outcome.state.scene.find(1).prompts.clicks) == 1
 
 
 def test_a_broken_model_keeps_the_state(studio: Studio, opened: ImageState) -> None:
     fake(studio).broken = True
-    outcome = guarded(opened, lambda: actions.edit(studio, opened, edits(click(50, 50))))
+    outcome = guarded(opened, lambda: actions.edit_picture(studio, opened, edits(click(50, 50))))
     assert outcome.state is opened
     assert outcome.message == text.FAILED
 
 
 def test_an_upload_is_opened_at_the_size_worked_at(studio: Studio) -> None:
     wide = np.zeros((30, 4096, 3), dtype=np.uint8)
-    state = actions.open_upload(studio, ImageState(), upload(studio, png(wide))).state
-    assert state.opened.size_hw == (15, 2048)
-    assert state.opened.original_hw == (30, 4096)
-    assert Path(state.opened.path).read_bytes().startswith(b"\xff\xd8")
+    state = actions.upload_picture(studio, ImageState(), upload(studio, png(wide))).state
+    assert state.current_picture.size_hw == (15, 2048)
+    assert state.current_picture.original_hw == (30, 4096)
+    assert Path(state.current_picture.path).read_bytes().startswith(b"\xff\xd8")
 
 
 def test_opening_keeps_answer_ids_unique(studio: Studio, opened: ImageState) -> None:
-    state = actions.edit(studio, opened, edits(click(50, 50))).state
+    state = actions.edit_picture(studio, opened, edits(click(50, 50))).state
     message = upload(studio, png(np.zeros((30, 40, 3), np.uint8)))
-    state = actions.open_upload(studio, state, message).state
-    again = actions.edit(studio, state, edits(click(5, 5), picture=state.opened.key)).state
+    state = actions.upload_picture(studio, state, message).state
+    again = actions.edit_picture(
+        studio, state, edits(click(5, 5), picture=state.current_picture.key)
+    ).state
     answer = again.scene.find(1).answer
     assert answer is not None
     assert answer.id == 2
@@ -122,17 +124,15 @@ def test_opening_keeps_answer_ids_unique(studio: Studio, opened: ImageState) -> 
 @pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n broken"])
 def test_a_bad_file_is_refused_in_words(studio: Studio, content: bytes) -> None:
     with pytest.raises(InputError) as caught:
-        actions.open_upload(studio, ImageState(), upload(studio, content))
+        actions.upload_picture(studio, ImageState(), upload(studio, content))
     assert len(str(caught.value)) > 20
 
 
 def test_too_many_pixels_are_refused(studio: Studio) -> None:
-    small = Studio(
-        studio.segmenter, read_image, studio.publish, studio.uploads, Limits(megapixels=1)
-    )
+    small = Studio(studio.models, read_image, studio.publish, studio.uploads, Limits(megapixels=1))
     message = upload(studio, png(np.zeros((1200, 1000, 3), np.uint8)))
     with pytest.raises(InputError):
-        actions.open_upload(small, ImageState(), message)
+        actions.upload_picture(small, ImageState(), message)
 
 
 def test_only_uploaded_files_are_opened(studio: Studio, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_only_uploaded_files_are_opened(studio: Studio, tmp_path: Path) -> None:
     inside.write_bytes(png(np.zeros((30, 40, 3), np.uint8)))
     for path in (str(inside), "", "/etc/passwd", "https://example.org/a.png", "a\0b"):
         with pytest.raises(InputError, match="did not arrive"):
-            actions.open_upload(studio, ImageState(), read_message({"path": path}))
+            actions.upload_picture(studio, ImageState(), read_message({"path": path}))
 
 
 def test_a_small_picture_is_not_scaled(grey: ImageArray) -> None:
@@ -149,8 +149,8 @@ def test_a_small_picture_is_not_scaled(grey: ImageArray) -> None:
 
 def test_an_example_opens_with_its_masks(studio: Studio, example: ExampleSource) -> None:
     loaded = load(example, read_image, Limits())
-    state = actions.open_example(studio, ImageState(), loaded, "picture.jpg").state
-    assert state.opened.licence == example.licence
+    state = actions.open_example_picture(studio, ImageState(), loaded, "picture.jpg").state
+    assert state.current_picture.licence == example.licence
     assert state.scene.find(1).answer is not None
     assert not state.past
 
@@ -172,11 +172,11 @@ def test_all_installed_examples_can_be_opened(studio: Studio) -> None:
     for source in sources:
         loaded = load(source, read_image, Limits())
         assert source.licence
-        actions.open_example(studio, ImageState(), loaded, "picture.jpg")
+        actions.open_example_picture(studio, ImageState(), loaded, "picture.jpg")
 
 
 def test_the_browser_is_sent_only_the_answers_it_lacks(studio: Studio, opened: ImageState) -> None:
-    state = actions.edit(studio, opened, edits(click(50, 50))).state
+    state = actions.edit_picture(studio, opened, edits(click(50, 50))).state
     value = canvas_value(state, 7)
     (sent,) = value["answers"]
     assert value["seq"] == 7

@@ -40,9 +40,9 @@ def test_an_uploaded_mask_is_a_prompt_and_is_answered(studio: Studio, opened: Im
 
 def test_clicks_correct_the_mask(studio: Studio, opened: ImageState) -> None:
     state = give_mask(studio, opened, given(studio, mask_png(ONE))).state
-    state = actions.edit(studio, state, edits(click(120, 150, False))).state
-    assert isinstance(studio.segmenter, FakeSegmenter)
-    ((asked,),) = studio.segmenter.calls[1:]
+    state = actions.edit_picture(studio, state, edits(click(120, 150, False))).state
+    assert isinstance(studio.models.first, FakeSegmenter)
+    ((asked,),) = studio.models.first.calls[1:]
     assert asked.clicks == (Click(120, 150, False),)
     assert np.array_equal(asked.mask, ONE)
 
@@ -54,19 +54,19 @@ def test_every_object_of_a_file_becomes_one_in_a_single_step(
     first, second = state.scene.objects
     assert np.array_equal(first.prompts.mask, ONE)
     assert np.array_equal(second.prompts.mask, TWO)
-    ids = [first.given.id, second.given.id, first.answer.id, second.answer.id]  # type: ignore[union-attr]
+    ids = [first.mask_record.id, second.mask_record.id, first.answer.id, second.answer.id]  # type: ignore[union-attr]
     assert len(set(ids)) == 4
     assert len(state.undo().scene.objects) == 1
 
 
 def test_the_mask_can_be_removed_undone_and_cleared(studio: Studio, opened: ImageState) -> None:
     state = give_mask(studio, opened, given(studio, mask_png(ONE))).state
-    removed = actions.edit(studio, state, edits({"type": "delete_mask", "object": 1})).state
-    cleared = actions.edit(studio, state, edits({"type": "clear", "object": 1})).state
+    removed = actions.edit_picture(studio, state, edits({"type": "delete_mask", "object": 1})).state
+    cleared = actions.edit_picture(studio, state, edits({"type": "clear", "object": 1})).state
     for gone in (removed, cleared):
         assert gone.scene.find(1).prompts.mask is None
         assert canvas_value(gone, 3)["objects"][0]["given"] is None
-    undone = actions.edit(studio, removed, edits({"type": "undo"})).state
+    undone = actions.edit_picture(studio, removed, edits({"type": "undo"})).state
     assert np.array_equal(undone.scene.find(1).prompts.mask, ONE)
 
 
@@ -80,7 +80,7 @@ def test_the_outline_is_sent_once(studio: Studio, opened: ImageState) -> None:
 def test_a_mask_of_the_original_size_is_scaled_with_the_picture(
     studio: Studio, opened: ImageState
 ) -> None:
-    picture = Picture("key", opened.opened.pixels, (600, 800), "picture.jpg")
+    picture = Picture("key", opened.current_picture.pixels, (600, 800), "picture.jpg")
     large = disc((600, 800), 240, 300, 120)
     state = give_mask(studio, ImageState().open(picture), given(studio, mask_png(large))).state
     mask = state.scene.find(1).prompts.mask
@@ -120,7 +120,7 @@ def test_only_uploaded_files_are_read(studio: Studio, opened: ImageState) -> Non
 
 def test_the_limit_counts_objects_that_are_there(studio: Studio, opened: ImageState) -> None:
     small = Studio(
-        studio.segmenter, studio.read_image, studio.publish, studio.uploads, Limits(objects=2)
+        studio.models, studio.read_image, studio.publish, studio.uploads, Limits(objects=2)
     )
     state = opened.add_object()
     with pytest.raises(InputError, match="room for 1"):

@@ -17,6 +17,7 @@ from webapp.image.actions import Studio
 from webapp.image.probabilities import probability_png, soft_pair
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
+from webapp.shared.backbones import Models
 from webapp.shared.messages import Message, read_message
 
 
@@ -32,7 +33,7 @@ def grey(png: bytes) -> ImageArray:
 
 @pytest.fixture
 def clicked(studio: Studio, opened: ImageState) -> ImageState:
-    return actions.edit(studio, opened, edits(click(100, 150))).state
+    return actions.edit_picture(studio, opened, edits(click(100, 150))).state
 
 
 def test_a_probability_is_a_grey_value() -> None:
@@ -50,7 +51,10 @@ def test_an_answer_s_probabilities_are_those_of_both_its_masks(
     pair = soft_pair(studio, clicked, asked(1, answer.id))
     assert pair is not None
     assert pair.answer == answer.id
-    for png, rle, inside in ((pair.base, answer.pair.base, 186), (pair.refined, answer.pair.refined, 243)):
+    for png, rle, inside in (
+        (pair.base, answer.pair.base, 186),
+        (pair.refined, answer.pair.refined, 243),
+    ):
         assert np.array_equal(grey(png) > 127, decode_rle(rle))
         assert set(np.unique(grey(png))) == {255 - inside, inside}
 
@@ -58,10 +62,10 @@ def test_an_answer_s_probabilities_are_those_of_both_its_masks(
 def test_an_answer_that_is_no_longer_there_asks_nothing_of_the_model(
     studio: Studio, clicked: ImageState
 ) -> None:
-    later = actions.edit(studio, clicked, edits(click(200, 150))).state
+    later = actions.edit_picture(studio, clicked, edits(click(200, 150))).state
     calls = len(fake(studio).calls)
     assert soft_pair(studio, later, asked(1, 1)) is None
-    cleared = actions.edit(studio, clicked, edits({"type": "clear", "object": 1})).state
+    cleared = actions.edit_picture(studio, clicked, edits({"type": "clear", "object": 1})).state
     assert soft_pair(studio, cleared, asked(1, 1)) is None
     assert len(fake(studio).calls) == calls
 
@@ -82,7 +86,7 @@ def test_a_model_without_probabilities_says_so(studio: Studio, clicked: ImageSta
             return super().segment(image, objects)
 
     with pytest.raises(InputError, match="no probabilities"):
-        soft_pair(replace(studio, segmenter=MasksOnly()), clicked, asked())
+        soft_pair(replace(studio, models=Models(MasksOnly())), clicked, asked())
 
 
 def test_a_click_brings_where_the_masks_differ_but_no_probabilities(clicked: ImageState) -> None:

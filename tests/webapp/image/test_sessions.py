@@ -25,14 +25,16 @@ from webapp.shared.messages import Message, read_message
 @pytest.fixture
 def worked(studio: Studio, opened: ImageState) -> ImageState:
     """Two objects: one of clicks, one of a mask and a click."""
-    state = actions.edit(studio, opened, edits(click(90.125, 150), {"type": "add_object"})).state
+    state = actions.edit_picture(
+        studio, opened, edits(click(90.125, 150), {"type": "add_object"})
+    ).state
     mask = mask_png(disc((300, 400), 300, 100, 30))
     state = give_mask(studio, state, given(studio, mask, target=2)).state
-    return actions.edit(studio, state, edits(click(300, 100, False, target=2))).state
+    return actions.edit_picture(studio, state, edits(click(300, 100, False, target=2))).state
 
 
 def saved(studio: Studio, state: ImageState) -> bytes:
-    return session_file(state, studio.segmenter.info, studio.limits)
+    return session_file(state, studio.models.first.info, studio.limits)
 
 
 def message(studio: Studio, content: bytes) -> Message:
@@ -60,7 +62,7 @@ def test_a_session_opened_again_has_the_same_prompts_and_masks(
     assert np.array_equal(
         outcome.state.scene.objects[1].prompts.mask, worked.scene.find(2).prompts.mask
     )
-    assert outcome.state.scene.objects[1].given is not None
+    assert outcome.state.scene.objects[1].mask_record is not None
     assert outcome.state.undo().scene is opened.scene
 
 

@@ -134,7 +134,7 @@ def test_a_changed_object_loses_its_answer_only() -> None:
 
 def test_nothing_open_says_so() -> None:
     with pytest.raises(InputError, match="open it again"):
-        _ = ImageState().opened
+        _ = ImageState().current_picture
 
 
 def test_records_are_frozen() -> None:

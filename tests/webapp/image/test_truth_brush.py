@@ -16,12 +16,12 @@ from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray
 from tests.fakes import disc
 from tests.webapp.image.test_actions import click, edits
+from tests.webapp.image.test_truth_curve import curve_value
 from webapp.image import actions as image_actions
 from webapp.image.actions import Studio
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState, Truth
-from webapp.image.truth_brush import MAX_POINTS, covered
-from webapp.image.truth_curve import curve_value
+from webapp.image.truth_brush import MAX_POINTS, stroke_area
 from webapp.shared import text
 from webapp.shared.events import Outcome, guarded
 
@@ -34,7 +34,7 @@ def stroke(*points: Any, radius: Any = 60, erase: Any = False) -> dict[str, Any]
 
 
 def send(studio: Studio, state: ImageState, *actions: dict[str, Any]) -> Outcome[ImageState]:
-    return guarded(state, lambda: image_actions.edit(studio, state, edits(*actions)))
+    return guarded(state, lambda: image_actions.edit_picture(studio, state, edits(*actions)))
 
 
 def mask_of(state: ImageState) -> BoolArray:
@@ -64,7 +64,7 @@ def near_line(size_hw: tuple[int, int], points: list[list[float]], radius: float
 @settings(deadline=None)
 @given(st.floats(0, 60), st.floats(0, 40), st.floats(1, 30))
 def test_a_dot_is_a_disc(x: float, y: float, radius: float) -> None:
-    got = covered((40, 60), np.array([[x, y]]), radius)
+    got = stroke_area((40, 60), np.array([[x, y]]), radius)
     assert np.count_nonzero(got ^ disc((40, 60), x, y, radius)) <= 1
 
 
@@ -80,13 +80,13 @@ def test_a_dot_is_a_disc(x: float, y: float, radius: float) -> None:
 )
 def test_a_stroke_is_all_within_the_radius_of_its_way(points: list[list[float]]) -> None:
     for radius in (1, 4.37, 12):
-        got = covered((60, 80), np.array(points), radius)
+        got = stroke_area((60, 80), np.array(points), radius)
         assert np.array_equal(got, near_line((60, 80), points, radius))
 
 
 def test_a_point_that_comes_twice_changes_nothing() -> None:
-    once = covered((60, 80), np.array([[10.0, 10], [50, 30]]), 5)
-    again = covered((60, 80), np.array([[10.0, 10], [10, 10], [50, 30], [50, 30]]), 5)
+    once = stroke_area((60, 80), np.array([[10.0, 10], [50, 30]]), 5)
+    again = stroke_area((60, 80), np.array([[10.0, 10], [10, 10], [50, 30], [50, 30]]), 5)
     assert np.array_equal(once, again)
 
 

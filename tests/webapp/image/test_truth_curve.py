@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from tests.fakes import FakeSegmenter, disc
 from tests.webapp.image.test_actions import click, edits, upload
 from webapp.image import actions
 from webapp.image.actions import Studio
+from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState, Truth
-from webapp.image.truth_curve import curve_value
 from webapp.shared.messages import Message, read_message
 
 TRUTH = disc((300, 400), 120, 150, 60)
@@ -30,6 +31,12 @@ def png(mask: BoolArray) -> bytes:
 def truth_upload(studio: Studio, content: bytes, picture: str = "key") -> Message:
     path = upload(studio, content).values["path"]
     return read_message({"seq": 2, "path": path, "picture": picture})
+
+
+def curve_value(state: ImageState) -> dict[str, Any] | None:
+    """What a browser draws, as the reply says it."""
+    truth = canvas_value(state, 0)["truth"]
+    return truth and {key: truth[key] for key in ("label", "curves")}
 
 
 @pytest.fixture
@@ -49,7 +56,7 @@ def test_every_click_adds_a_point_with_the_scores_of_its_masks(
 ) -> None:
     state, expected = known, []
     for number, x in enumerate((90, 130, 170), start=1):
-        state = actions.edit(studio, state, edits(click(x, 150))).state
+        state = actions.edit_picture(studio, state, edits(click(x, 150))).state
         answer = state.scene.find(1).answer
         assert answer is not None
         masks = decode_rle(answer.pair.base), decode_rle(answer.pair.refined)
@@ -62,10 +69,12 @@ def test_every_click_adds_a_point_with_the_scores_of_its_masks(
 def test_clicks_that_came_together_have_a_point_each_as_if_they_came_alone(
     studio: Studio, known: ImageState
 ) -> None:
-    state = actions.edit(studio, known, edits(click(90, 150), click(130, 150), click(9, 9))).state
+    state = actions.edit_picture(
+        studio, known, edits(click(90, 150), click(130, 150), click(9, 9))
+    ).state
     assert counts(state) == [1, 2, 3]
-    assert isinstance(studio.segmenter, FakeSegmenter)
-    assert [len(call) for call in studio.segmenter.calls] == [1, 1, 1]
+    assert isinstance(studio.models.first, FakeSegmenter)
+    assert [len(call) for call in studio.models.first.calls] == [1, 1, 1]
 
 
 def test_undo_takes_points_away_and_redo_brings_them_back(
@@ -73,11 +82,11 @@ def test_undo_takes_points_away_and_redo_brings_them_back(
 ) -> None:
     state = known
     for x in (90, 130, 170):
-        state = actions.edit(studio, state, edits(click(x, 150))).state
+        state = actions.edit_picture(studio, state, edits(click(x, 150))).state
     full = curve_value(state)
-    state = actions.edit(studio, state, edits({"type": "undo"}, {"type": "undo"})).state
+    state = actions.edit_picture(studio, state, edits({"type": "undo"}, {"type": "undo"})).state
     assert counts(state) == [1]
-    state = actions.edit(studio, state, edits({"type": "redo"}, {"type": "redo"})).state
+    state = actions.edit_picture(studio, state, edits({"type": "redo"}, {"type": "redo"})).state
     assert curve_value(state) == full
 
 
@@ -85,18 +94,20 @@ def test_what_was_deleted_cleared_or_removed_is_not_on_the_curve(
     studio: Studio, known: ImageState
 ) -> None:
     box = {"type": "box", "object": 1, "box": [10, 10, 90, 90]}
-    state = actions.edit(studio, known, edits(click(90, 150), box, click(130, 150))).state
+    state = actions.edit_picture(studio, known, edits(click(90, 150), box, click(130, 150))).state
     assert counts(state) == [1, 2, 3]
-    state = actions.edit(studio, state, edits({"type": "delete", "object": 1, "index": 0})).state
+    state = actions.edit_picture(
+        studio, state, edits({"type": "delete", "object": 1, "index": 0})
+    ).state
     assert counts(state) == [1, 2]
-    state = actions.edit(studio, state, edits({"type": "clear", "object": 1})).state
+    state = actions.edit_picture(studio, state, edits({"type": "clear", "object": 1})).state
     assert counts(state) == []
 
 
 def test_each_object_has_its_own_curve(studio: Studio, known: ImageState) -> None:
     first = edits(click(90, 150), {"type": "add_object"}, click(9, 9, target=2))
-    state = actions.edit(studio, known, first).state
-    state = actions.edit(studio, state, edits(click(50, 50, target=2))).state
+    state = actions.edit_picture(studio, known, first).state
+    state = actions.edit_picture(studio, state, edits(click(50, 50, target=2))).state
     assert counts(state) == [1]
     assert counts(state, 2) == [1, 2]
 
@@ -106,7 +117,7 @@ def test_a_truth_that_comes_late_measures_the_clicks_before_it(
 ) -> None:
     state = opened
     for x in (90, 130):
-        state = actions.edit(studio, state, edits(click(x, 150))).state
+        state = actions.edit_picture(studio, state, edits(click(x, 150))).state
     assert curve_value(state) is None
     state = actions.open_truth(studio, state, truth_upload(studio, png(TRUTH))).state
     assert counts(state) == [1, 2]
@@ -117,11 +128,11 @@ def test_a_truth_of_the_size_before_scaling_is_scaled_with_the_picture(studio: S
     large = np.zeros((1536, 4096, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(large).save(buffer, "PNG")
-    state = actions.open_upload(studio, ImageState(), upload(studio, buffer.getvalue())).state
+    state = actions.upload_picture(studio, ImageState(), upload(studio, buffer.getvalue())).state
     for size_hw in ((1536, 4096), (768, 2048)):
         mask = np.zeros(size_hw, dtype=np.bool_)
         mask[:, : size_hw[1] // 2] = True
-        message = truth_upload(studio, png(mask), state.opened.key)
+        message = truth_upload(studio, png(mask), state.current_picture.key)
         truth = actions.open_truth(studio, state, message).state.truth
         assert truth is not None
         assert truth.mask.shape == (768, 2048)
@@ -149,4 +160,4 @@ def test_a_truth_for_another_picture_is_left_out(studio: Studio, opened: ImageSt
 
 def test_the_truth_goes_with_the_picture(studio: Studio, known: ImageState) -> None:
     message = upload(studio, png(TRUTH))
-    assert actions.open_upload(studio, known, message).state.truth is None
+    assert actions.upload_picture(studio, known, message).state.truth is None

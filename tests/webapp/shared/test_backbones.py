@@ -53,7 +53,7 @@ def models(loader: Loader) -> Models:
 
 @pytest.fixture
 def choosing(studio: Studio, models: Models) -> Studio:
-    return replace(studio, segmenter=models.first, models=models)
+    return replace(studio, models=models)
 
 
 def test_a_model_is_loaded_once_and_shared(models: Models, loader: Loader) -> None:
@@ -88,24 +88,24 @@ def test_a_model_that_cannot_be_had_drops_none_that_is_there(
 def test_another_backbone_answers_everything_again_also_after_undo(
     choosing: Studio, opened: ImageState
 ) -> None:
-    state = actions.edit(choosing, opened, edits(click(50, 50))).state
-    state = actions.edit(choosing, state, edits(click(90, 90))).state
+    state = actions.edit_picture(choosing, opened, edits(click(50, 50))).state
+    state = actions.edit_picture(choosing, state, edits(click(90, 90))).state
     state = actions.choose_backbone(choosing, state, "tiny").state
     tiny = choosing.model(state)
     assert isinstance(tiny, Named)
     assert [len(call[0].clicks) for call in tiny.calls] == [2]
-    state = actions.edit(choosing, state, edits({"type": "undo"})).state
+    state = actions.edit_picture(choosing, state, edits({"type": "undo"})).state
     assert [len(call[0].clicks) for call in tiny.calls] == [2, 1]
     assert state.scene.find(1).answer is not None
 
 
 def test_another_picture_keeps_the_backbone(choosing: Studio, opened: ImageState) -> None:
     state = actions.choose_backbone(choosing, opened, "tiny").state
-    assert choosing.model(state.open(opened.opened)).info.backbone == "tiny"
+    assert choosing.model(state.open(opened.current_picture)).info.backbone == "tiny"
 
 
 def test_the_backbone_there_already_costs_nothing(choosing: Studio, opened: ImageState) -> None:
-    state = actions.edit(choosing, opened, edits(click(50, 50))).state
+    state = actions.edit_picture(choosing, opened, edits(click(50, 50))).state
     assert actions.choose_backbone(choosing, state, "fake").state is state
 
 

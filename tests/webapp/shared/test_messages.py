@@ -39,7 +39,7 @@ CASES = [
 
 def send(studio: Studio, state: ImageState, *actions: Any) -> Outcome[ImageState]:
     message = read_message({"seq": 1, "picture": "key", "actions": list(actions)})
-    return guarded(state, lambda: image_actions.edit(studio, state, message))
+    return guarded(state, lambda: image_actions.edit_picture(studio, state, message))
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_unknown_actions_are_refused(studio: Studio, clicked: ImageState, kind: 
 def test_unreadable_messages_are_refused(studio: Studio, clicked: ImageState, actions: Any) -> None:
     message = read_message({"picture": "key", "actions": actions})
     with pytest.raises(InputError):
-        image_actions.edit(studio, clicked, message)
+        image_actions.edit_picture(studio, clicked, message)
 
 
 def test_ten_thousand_clicks_stop_at_the_limit(studio: Studio, opened: ImageState) -> None:
@@ -136,7 +136,7 @@ def test_forged_downloads_are_refused(
     studio: Studio, clicked: ImageState, wanted: dict[str, Any]
 ) -> None:
     with pytest.raises(InputError):
-        picture_file(clicked, studio.segmenter.info, wanted)
+        picture_file(clicked, studio.models.first.info, wanted)
 
 
 json_values = st.recursive(
@@ -153,7 +153,7 @@ forged_actions = st.fixed_dictionaries(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(forged_actions, max_size=4))
 def test_no_message_breaks_anything(studio: Studio, opened: ImageState, actions: list[Any]) -> None:
-    outcome = image_actions.edit(
+    outcome = image_actions.edit_picture(
         studio, opened, read_message({"picture": "key", "actions": actions})
     )
     for item in outcome.state.scene.objects:

@@ -20,7 +20,7 @@ from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_message
 from webapp.shared.uploads import Uploads
-from webapp.video import actions as handlers
+from webapp.video import actions as video_actions
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, ClipResult
 from webapp.video.open_clips import ClipJob, Store
@@ -68,21 +68,21 @@ class Bench:
 
     def open(self, owner: str = "me", content: bytes = b"a clip") -> ClipJob:
         message = read_message({"path": upload(self.uploads, "clip.mp4", content)})
-        job = handlers.open_upload(self.studio, message, owner).job
+        job = video_actions.upload_clip(self.studio, message, owner).job
         assert job is not None
         return job
 
     def edit(self, job: ClipJob, *actions: dict[str, Any]) -> Reply:
-        return handlers.edit(self.studio, job, edits(*actions))
+        return video_actions.edit_clip(self.studio, job, edits(*actions))
 
     def track(self, job: ClipJob) -> None:
-        handlers.start_track(self.studio, job, {})
+        video_actions.start_track(self.studio, job, {})
         finish(job)
 
     def export(self, job: ClipJob, name: str = "rle") -> Path:
-        handlers.start_export(self.studio, job, {"name": name})
+        video_actions.start_export(self.studio, job, {"name": name})
         finish(job)
-        return handlers.finished_file(job)
+        return video_actions.finished_file(job)
 
     def cancel_export(self, job: ClipJob, name: str) -> None:
         """Give an export up before it has begun its second frame."""
@@ -93,7 +93,7 @@ class Bench:
             job.work.cancel.set()
             return (yield from write(name, result, folder))
 
-        handlers.start_export(replace(self.studio, export_clip=hasty), job, {"name": name})
+        video_actions.start_export(replace(self.studio, export_clip=hasty), job, {"name": name})
         finish(job)
 
 
@@ -127,21 +127,21 @@ def job(bench: Bench) -> ClipJob:
 
 
 def coverage(job: ClipJob, target: int = 1) -> tuple[list[list[int]], list[list[int]]]:
-    value = handlers.range_value(job)
+    value = video_actions.range_value(job)
     return next((fresh, stale) for key, fresh, stale in value["coverage"] if key == target)
 
 
 def masks(job: ClipJob, index: int, target: int = 1) -> np.ndarray:
     state, span, results = job.snapshot()
-    return results.shown(state.scene, index, span)[target].masks().refined.mask
+    return results.visible(state.scene, index, span)[target].masks().refined.mask
 
 
 def test_a_click_is_answered_on_its_frame(bench: Bench, job: ClipJob) -> None:
     bench.edit(job, click(3, 40, 60))
     state, span, results = job.snapshot()
-    assert list(results.shown(state.scene, 3, span)) == [1]
+    assert list(results.visible(state.scene, 3, span)) == [1]
     assert np.array_equal(masks(job, 3), disc(SIZE, 40, 60, 20))
-    assert results.shown(state.scene, 4, span) == {}
+    assert results.visible(state.scene, 4, span) == {}
 
 
 def test_tracking_covers_the_clip_in_both_directions(bench: Bench, job: ClipJob) -> None:
@@ -187,7 +187,7 @@ def test_undoing_a_correction_makes_its_frames_hold_again(bench: Bench, job: Cli
     assert reply.frame == 6
     assert coverage(job) == ([[0, 12]], [])
     with pytest.raises(InputError, match="All chosen frames are tracked"):
-        handlers.start_track(bench.studio, job, {})
+        video_actions.start_track(bench.studio, job, {})
 
 
 def test_a_prompt_before_all_others_makes_everything_stale(bench: Bench, job: ClipJob) -> None:
@@ -210,10 +210,10 @@ def test_an_object_added_later_leaves_the_other_as_it_is(bench: Bench, job: Clip
 def test_cancelling_keeps_what_is_done_and_tracking_goes_on(bench: Bench, job: ClipJob) -> None:
     bench.tracker.seconds = 0.02
     bench.edit(job, click(4, 40, 60))
-    handlers.start_track(bench.studio, job, {})
+    video_actions.start_track(bench.studio, job, {})
     while not job.results.frames:
         time.sleep(0.002)
-    handlers.cancel(bench.studio, job, {})
+    video_actions.cancel(bench.studio, job, {})
     finish(job)
     assert job.work is not None
     assert job.work.status == "cancelled"
@@ -228,7 +228,7 @@ def test_cancelling_keeps_what_is_done_and_tracking_goes_on(bench: Bench, job: C
 
 
 def test_only_chosen_frames_are_tracked_and_exported(bench: Bench, job: ClipJob) -> None:
-    handlers.set_span(bench.studio, job, {"start": 3, "stop": 9})
+    video_actions.set_span(bench.studio, job, {"start": 3, "stop": 9})
     bench.edit(job, click(5, 40, 60), click(10, 40, 60))
     bench.track(job)
     assert coverage(job)[0] == [[3, 9]]
@@ -258,7 +258,7 @@ def test_exports_have_the_size_of_the_file(tmp_path: Path) -> None:
         return folder / "nothing"
 
     bench.studio = replace(bench.studio, export_clip=look)
-    handlers.start_export(bench.studio, job, {"name": "rle"})
+    video_actions.start_export(bench.studio, job, {"name": "rle"})
     finish(job)
     assert seen == [(240, 320)]
 
@@ -269,8 +269,8 @@ def test_what_a_long_clip_leaves_out_is_told_before_any_work(tmp_path: Path) -> 
     assert job.span == range(30)
     assert any("first 30 frames (3.0 s of 10.0 s)" in note for note in job.notes)
     with pytest.raises(InputError, match="At most 30 frames"):
-        handlers.set_span(bench.studio, job, {"start": 0, "stop": 31})
-    handlers.set_span(bench.studio, job, {"start": 70, "stop": 100})
+        video_actions.set_span(bench.studio, job, {"start": 0, "stop": 31})
+    video_actions.set_span(bench.studio, job, {"start": 70, "stop": 100})
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_what_a_long_clip_leaves_out_is_told_before_any_work(tmp_path: Path) -> 
 )  # fmt: skip
 def test_senseless_ranges_are_refused(bench: Bench, job: ClipJob, values: dict[str, Any]) -> None:
     with pytest.raises(InputError):
-        handlers.set_span(bench.studio, job, values)
+        video_actions.set_span(bench.studio, job, values)
     assert job.span == range(12)
 
 
@@ -292,7 +292,7 @@ def test_prompts_of_no_frame_are_refused(bench: Bench, job: ClipJob, frame: Any)
 
 
 def test_frames_are_sent_as_jpegs(bench: Bench, job: ClipJob) -> None:
-    sent = handlers.pictures(bench.studio, job, {"first": 10, "count": 99})["pictures"]
+    sent = video_actions.pictures(bench.studio, job, {"first": 10, "count": 99})["pictures"]
     assert [index for index, _ in sent] == [10, 11]
     with Image.open(io.BytesIO(base64.b64decode(sent[0][1]))) as image:
         assert image.size == (160, 120)
@@ -302,10 +302,10 @@ def test_frames_are_sent_as_jpegs(bench: Bench, job: ClipJob) -> None:
 def test_the_browser_is_sent_only_the_frames_it_lacks(bench: Bench, job: ClipJob) -> None:
     bench.edit(job, click(0, 40, 60))
     bench.track(job)
-    value = handlers.follow(bench.studio, job, {"version": 0})
+    value = video_actions.follow(bench.studio, job, {"version": 0})
     assert [index for index, _, _ in value["frames"]] == list(range(12))
     assert value["work"]["status"] == "done"
-    again = handlers.follow(bench.studio, job, {"version": value["version"]})
+    again = video_actions.follow(bench.studio, job, {"version": value["version"]})
     assert again["frames"] == []
 
 
@@ -338,7 +338,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(bench: Bench, job: ClipJo
 
     bench.edit(job, click(0, 40, 60))
     studio = replace(bench.studio, export_clip=full)
-    handlers.start_export(studio, job, {"name": "rle"})
+    video_actions.start_export(studio, job, {"name": "rle"})
     finish(job)
     assert job.work is not None
     assert job.work.message == text.DISK_FULL
@@ -348,13 +348,13 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(bench: Bench, job: ClipJo
 def test_one_work_at_a_time(bench: Bench, job: ClipJob) -> None:
     bench.tracker.seconds = 0.05
     bench.edit(job, click(0, 40, 60))
-    handlers.start_track(bench.studio, job, {})
-    for start in (handlers.start_track, handlers.start_export):
+    video_actions.start_track(bench.studio, job, {})
+    for start in (video_actions.start_track, video_actions.start_export):
         with pytest.raises(InputError, match="being worked on"):
             start(bench.studio, job, {"name": "rle"})
     with pytest.raises(InputError, match="being worked on"):
-        handlers.set_span(bench.studio, job, {"start": 0, "stop": 3})
-    handlers.cancel(bench.studio, job, {})
+        video_actions.set_span(bench.studio, job, {"start": 0, "stop": 3})
+    video_actions.cancel(bench.studio, job, {})
     finish(job)
 
 
@@ -362,7 +362,7 @@ def test_one_work_at_a_time(bench: Bench, job: ClipJob) -> None:
 def test_there_are_no_other_exports(bench: Bench, job: ClipJob, name: Any) -> None:
     bench.edit(job, click(0, 40, 60))
     with pytest.raises(InputError):
-        handlers.start_export(bench.studio, job, {"name": name})
+        video_actions.start_export(bench.studio, job, {"name": name})
 
 
 def test_every_kind_of_export_is_offered(bench: Bench, job: ClipJob) -> None:
@@ -373,9 +373,9 @@ def test_every_kind_of_export_is_offered(bench: Bench, job: ClipJob) -> None:
 
 def test_nothing_prompted_is_told(bench: Bench, job: ClipJob) -> None:
     with pytest.raises(InputError, match="nothing to track"):
-        handlers.start_track(bench.studio, job, {})
+        video_actions.start_track(bench.studio, job, {})
     with pytest.raises(InputError, match="no mask yet"):
-        handlers.start_export(bench.studio, job, {"name": "rle"})
+        video_actions.start_export(bench.studio, job, {"name": "rle"})
 
 
 def test_opening_another_clip_lets_the_first_one_go(bench: Bench) -> None:
@@ -391,7 +391,7 @@ def test_opening_another_clip_lets_the_first_one_go(bench: Bench) -> None:
 def test_a_closed_tab_ends_its_work_and_leaves_nothing(bench: Bench, job: ClipJob) -> None:
     bench.tracker.seconds = 0.02
     bench.edit(job, click(0, 40, 60))
-    handlers.start_track(bench.studio, job, {})
+    video_actions.start_track(bench.studio, job, {})
     while not job.results.frames:
         time.sleep(0.002)
     bench.studio.store.free("me")
@@ -458,15 +458,15 @@ def test_an_example_has_its_prompts_and_scores(bench: Bench, tmp_path: Path) -> 
         prompts,
         lambda index: {1: follow(SIZE, prompts, index).refined.mask},
     )
-    job = handlers.open_example(bench.studio, source, "me").job
+    job = video_actions.open_example_clip(bench.studio, source, "me").job
     assert job is not None
     bench.track(job)
-    value = handlers.follow(bench.studio, job, {"version": 0})
+    value = video_actions.follow(bench.studio, job, {"version": 0})
     assert value["total"]["frames"] == 11
     assert value["total"]["refined"] == [1.0, 0.5]
     assert value["total"]["base"][0] < 1
     bench.edit(job, {"type": "reset"})
-    assert handlers.follow(bench.studio, job, {"version": 0})["total"] is None
+    assert video_actions.follow(bench.studio, job, {"version": 0})["total"] is None
 
 
 def test_boxes_and_moved_markers_work_on_any_frame(bench: Bench, job: ClipJob) -> None:
