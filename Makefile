@@ -2,12 +2,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 7860
+LOCKING := $(VENV)/locking
 MANIFEST ?= ../shared/data/manifest.jsonl
 OBJECTS := ecssd,butterfly,crackforest,cwfid,humanseg,alphamatting
 EVALUATE = $(BIN)/python -m refiner evaluate --manifest $(MANIFEST) --split val
 RESULTS := assets/results
 
-.PHONY: run test bench results report clean
+.PHONY: run test bench results report lock audit audit-online clean
 
 run: $(VENV)/.run
 	PORT=$(PORT) $(BIN)/python app.py
@@ -41,6 +42,27 @@ results: $(VENV)/.dev
 
 report: $(VENV)/.run
 	$(BIN)/python -m refiner report --plot assets/results/points.svg
+
+# One file for all Pythons and systems, torch as the registry gives it. What sam2 needs is told by
+# its own set-up, which runs only where torch is installed: hence no isolated build.
+lock: $(VENV)/.run
+	$(BIN)/python -m venv --clear $(LOCKING)
+	$(LOCKING)/bin/pip install --quiet uv==0.13.9
+	SAM2_BUILD_CUDA=0 $(LOCKING)/bin/uv pip compile --quiet --no-config --universal \
+		--python-version 3.10 --python $(BIN)/python --no-build-isolation --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		requirements.txt --output-file requirements.lock
+	rm -rf $(LOCKING)
+
+audit: $(VENV)/.run
+	$(BIN)/python assets/audit.py
+
+# Asks a service on the net, which knows more than the advisories committed here.
+audit-online: $(VENV)/.run
+	$(BIN)/python -m venv --clear $(LOCKING)
+	$(LOCKING)/bin/pip install --quiet pip-audit==2.10.1
+	$(LOCKING)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+	rm -rf $(LOCKING)
 
 # torch first: sam2 and two of its dependencies build against what is installed already,
 # instead of fetching a second torch into an isolated build.

@@ -26,6 +26,8 @@ from refiner.types import InputError, Segmenter
 from webapp.page import build_page, launch
 from webapp.shared.examples import installed
 from webapp.shared.limits import Limits
+from webapp.shared.uploads import Uploads
+from webapp.shared.visitors import current_visitor
 from webapp.video.clip_files import video_studio
 from webapp.video.context import VideoStudio
 
@@ -73,11 +75,10 @@ def _title(variant: str) -> str:
     return f"{parts} ({quarters} quarters)" if quarters else parts
 
 
-def _video(segmenter: Segmenter) -> VideoStudio | None:
+def _video(segmenter: Segmenter, uploads: Uploads) -> VideoStudio | None:
     """Return what the video tab works with; an official base without a refiner cannot track."""
     if not isinstance(segmenter, ImageSegmenter):
         return None
-    uploads = Path(get_upload_folder())
     tracker = load_tracker(segmenter, fast=True)
     return video_studio(tracker, Limits.from_env(), uploads, EXAMPLES)
 
@@ -99,17 +100,19 @@ def main() -> int:
             weights=arguments.weights,
             refiner=arguments.refiner,
         )
+        uploads = Uploads(Path(get_upload_folder()), current_visitor)
         page = build_page(
             segmenter,
             read_image=read_image,
+            uploads=uploads,
             examples=installed(EXAMPLES),
             results=ASSETS / "results",
             variants=_variants(arguments),
-            video=_video(segmenter),
+            video=_video(segmenter, uploads),
             load_backbone=_loader(segmenter, arguments.device),
             backbones=BACKBONES,
         )
-        launch(page, arguments.host, arguments.port, mcp_server=True)
+        launch(page, uploads, arguments.host, arguments.port, mcp_server=True)
     except (InputError, OSError) as error:
         sys.stderr.write(f"app.py: {error}\n")
         return 2

@@ -16,6 +16,7 @@ from webapp.shared.backbones import Models
 from webapp.shared.examples import ExampleSource
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import jpeg
+from webapp.shared.uploads import Uploads
 
 # the same examples in every run and no clock: a busy machine must not decide what passes
 settings.register_profile(
@@ -51,7 +52,8 @@ def studio(tmp_path: Path) -> Studio:
         file.write_bytes(jpeg(image))
         return str(file)
 
-    return Studio(Models(FakeSegmenter()), read_image, publish, tmp_path, Limits())
+    uploads = Uploads(tmp_path, lambda: "me")
+    return Studio(Models(FakeSegmenter()), read_image, publish, uploads, Limits())
 
 
 @pytest.fixture

@@ -24,8 +24,17 @@ from refiner.types import (
     check_image,
 )
 from refiner.video_types import FramePrompts, Frames, TrackedFrame, VideoInfo
+from webapp.shared.uploads import Uploads
 
 RADIUS = 40
+
+
+def upload(uploads: Uploads, name: str, content: bytes, owner: str = "me") -> str:
+    """Upload a file as gradio does; return the path that its sender is told."""
+    file = uploads.root / "arrived" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return str(uploads.add(file, owner))
 
 
 def disc(size_hw: tuple[int, int], x: float, y: float, radius: float) -> BoolArray:

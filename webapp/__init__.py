@@ -28,6 +28,12 @@ A click on a picture:
 8. `webapp.image.reply.canvas_value` says what the browser lacks.
 9. `picture/picture.js` takes it in, `panes/painting.js` paints both masks.
 
+A file that is uploaded:
+
+1. `panes/files.js` sends it; `webapp.shared.visitors.Visitors` gives each browser a cookie, and
+2. moves what gradio has stored into a folder of its own: `webapp.shared.uploads.Uploads.add`.
+3. The event that names it gets it by `webapp.shared.uploads.Uploads.file`, if the same visitor asks.
+
 A frame of a clip:
 
 1. `clip/work.js` calls `start_track`, one of the functions of `webapp.video.tab.build_video_tab`.

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from refiner.types import Segmenter
 from webapp.about_tab import build_about_tab
+from webapp.api.addresses import accept_addresses
 from webapp.api.endpoints import build_api
 from webapp.api.inputs import Inbox
 from webapp.compare.queue import Jobs
@@ -23,12 +24,13 @@ from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage
+from webapp.shared.uploads import KEPT_SECONDS, Uploads
+from webapp.shared.visitors import SWEEP_SECONDS, Visitors, sweeping
 from webapp.video.context import VideoStudio
 from webapp.video.tab import build_video_tab
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
-CACHE_SECONDS = (600, 3600)
 STYLE = Path(__file__).parent / "page.css"
 
 
@@ -36,6 +38,7 @@ def build_page(
     segmenter: Segmenter,
     *,
     read_image: ReadImage,
+    uploads: Uploads,
     examples: Sequence[ExampleSource] = (),
     video: VideoStudio | None = None,
     results: Path | None = None,
@@ -49,6 +52,7 @@ def build_page(
     Args:
         segmenter: the model.
         read_image: reads a picture from a file; raises InputError if it cannot.
+        uploads: what visitors uploaded; `launch` fills it.
         examples: pictures one click away; the first is open when the page opens.
         video: what the video tab works with; without it there is none.
         results: folder of measured results to show.
@@ -66,30 +70,43 @@ def build_page(
     if loaded:
         segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
     page = gr.Blocks(
-        title=text.TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
+        title=text.TITLE,
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(SWEEP_SECONDS, KEPT_SECONDS),
     )
     with page:
         heading = build_heading(models)
         with gr.Tab(text.IMAGE_TAB):
-            state = build_image_tab(page, models, read_image, loaded, limits, heading)
+            state = build_image_tab(page, models, read_image, loaded, limits, heading, uploads)
         if video is not None:
             with gr.Tab(text.VIDEO_TAB):
                 build_video_tab(page, video)
         jobs = Jobs(limits)
         with gr.Tab(text.COMPARE_TAB):
-            build_compare_tab(page, segmenter, loaded, limits, jobs, state, results, variants or {})
+            build_compare_tab(
+                page, segmenter, loaded, limits, jobs, uploads, state, results, variants or {}
+            )
         with gr.Tab(text.ABOUT_TAB):
             build_about_tab(limits)
-        build_api(models, Inbox(read_image, Path(get_upload_folder()), limits), jobs, video)
+        build_api(models, Inbox(read_image, uploads, limits), jobs, video)
+    accept_addresses(page, uploads)
     page.queue(max_size=limits.waiting)
     return page
 
 
 def launch(
-    page: gr.Blocks, host: str, port: int, limits: Limits | None = None, **options: Any
+    page: gr.Blocks,
+    uploads: Uploads,
+    host: str,
+    port: int,
+    limits: Limits | None = None,
+    **options: Any,
 ) -> Any:
     """Serve the page; further options go to gradio's `launch`."""
     limits = limits or Limits.from_env()
+    page.upload_file_set = set()  # gradio deletes from the one it made; these files have moved
+    visitors = Middleware(Visitors, uploads=uploads, forget=page.upload_file_set.discard)
     return page.launch(
         server_name=host,
         server_port=port,
@@ -103,5 +120,6 @@ def launch(
         allowed_paths=[],
         ssr_mode=False,
         share=False,
+        app_kwargs={"middleware": [visitors], "lifespan": sweeping(uploads)},
         **options,
     )

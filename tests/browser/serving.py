@@ -79,21 +79,25 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
     from refiner.files.pictures import read_image
     from webapp.page import build_page, launch
     from webapp.shared.limits import Limits
+    from webapp.shared.uploads import Uploads
+    from webapp.shared.visitors import current_visitor
     from webapp.video.clip_files import video_studio
 
     limits = Limits(file_megabytes=2)
+    uploads = Uploads(folder, current_visitor)
     page = build_page(
         RemoteSegmenter(knobs),
         read_image=read_image,
+        uploads=uploads,
         examples=[example],
         results=RESULTS,
         variants={"LA + PR": FakeSegmenter},
-        video=video_studio(RemoteTracker(knobs), limits, folder),
+        video=video_studio(RemoteTracker(knobs), limits, uploads),
         load_backbone=load_other,
         backbones=("other", "gone"),
         limits=limits,
     )
-    launch(page, "127.0.0.1", port, limits, quiet=True, mcp_server=True)
+    launch(page, uploads, "127.0.0.1", port, limits, quiet=True, mcp_server=True)
 
 
 @contextmanager

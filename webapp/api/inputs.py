@@ -11,11 +11,13 @@ from typing import Any
 import gradio as gr
 
 from refiner.types import Box, Click, ImageArray, InputError
+from webapp.api.addresses import is_address, path_on_page
 from webapp.shared import text
 from webapp.shared.events import explain
 from webapp.shared.limits import Limits
 from webapp.shared.messages import MAX_COUNT, is_number
-from webapp.shared.pictures import ReadImage, read_within, uploaded_file, worked_size
+from webapp.shared.pictures import ReadImage, read_within, worked_size
+from webapp.shared.uploads import Uploads
 
 TELL_SECONDS = 0.3
 """How often endpoints tell how far they are."""
@@ -57,12 +59,12 @@ class Inbox:
 
     Attributes:
         read_image: reads a picture from a file; raises InputError if it cannot.
-        uploads: the folder that uploads are stored under.
+        uploads: what was uploaded.
         limits: how much may be asked for.
     """
 
     read_image: ReadImage
-    uploads: Path
+    uploads: Uploads
     limits: Limits
 
     def file(self, file: Any) -> Path:
@@ -74,11 +76,11 @@ class Inbox:
         path = file.get("path") if isinstance(file, dict) else None
         if not isinstance(path, str):
             raise InputError("A file is sent as an upload; see the client's handle_file.")
-        if path.startswith(("http://", "https://")):
-            path = path.partition("/gradio_api/file=")[2]
+        if is_address(path):
+            path = path_on_page(path)
             if not path:
                 raise InputError("Send the file itself: nothing is fetched from other addresses.")
-        return uploaded_file(path, self.uploads)
+        return self.uploads.file(path)
 
     def picture(self, file: Any) -> tuple[ImageArray, Scale]:
         """Return a picture as it is worked on, and its scale.

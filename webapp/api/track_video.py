@@ -25,6 +25,7 @@ from webapp.api.inputs import (
 )
 from webapp.shared import text
 from webapp.shared.events import file_value
+from webapp.shared.uploads import link
 from webapp.video import actions
 from webapp.video.context import VideoStudio
 from webapp.video.exporting import EXPORTS, Export
@@ -123,11 +124,11 @@ class ClipEndpoint:
         return prompts
 
     def _hold(self, file: Path) -> ClipJob:
-        """Open the clip; a link to it lies in a folder of its own, as others may send the same."""
+        """Open the clip; a link to it lies in a folder of its own, as it may be sent again."""
         refuse_large(file, self._inbox.limits)
 
         def take(folder: Path) -> Path:
-            os.link(file, folder / "clip")
+            link(file, folder / "clip")
             return folder / "clip"
 
         return new_job(self._studio, secrets.token_hex(16), take, text.YOUR_CLIP)
@@ -159,7 +160,7 @@ class ClipEndpoint:
 
     def _kept(self, file: Path) -> dict[str, Any]:
         """Move a file to where the client can fetch it, until gradio's cache is swept."""
-        folder = self._inbox.uploads / secrets.token_hex(16)
+        folder = self._inbox.uploads.root / secrets.token_hex(16)
         folder.mkdir()
         os.replace(file, folder / file.name)
         return file_value(str(folder / file.name))

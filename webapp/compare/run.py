@@ -29,7 +29,8 @@ from webapp.compare.scores import (
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import is_number
-from webapp.shared.pictures import uploaded_file, worked_mask, worked_size
+from webapp.shared.pictures import worked_mask, worked_size
+from webapp.shared.uploads import Uploads
 
 OBJECTS_PER_STEP = 4
 """Masks asked of the model at once: others' clicks wait no longer than these take."""
@@ -72,7 +73,7 @@ def read_plan(policy: object, prompts: object, seeds: object, limits: Limits) ->
 
 
 def gather(
-    chosen: Sequence[Example], files: Sequence[str], uploads: Path, limits: Limits
+    chosen: Sequence[Example], files: Sequence[str], uploads: Uploads, limits: Limits
 ) -> list[Sample]:
     """Return the pictures to compare on: examples and what was uploaded, pairs or ZIPs.
 
@@ -81,7 +82,7 @@ def gather(
             ZIP that is refused.
     """
     samples = [_of_example(example) for example in chosen]
-    stored = [uploaded_file(file, uploads) for file in files]
+    stored = [uploads.file(file) for file in files]
     zips = [file for file in stored if file.suffix.lower() == ".zip"]
     for file in zips:
         archive = open_archive(file, _archive_limits(limits))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from refiner.evaluation.report.paper import PAPER
 from refiner.evaluation.report.plots import figure_bytes
@@ -26,6 +25,7 @@ from webapp.shared.events import explain, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import jpeg
+from webapp.shared.uploads import Uploads
 
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FILES = ("csv", "svg", "png")
@@ -42,6 +42,7 @@ def build_compare_tab(
     examples: Sequence[Example],
     limits: Limits,
     jobs: Jobs,
+    uploads: Uploads,
     state: gr.State,
     results: Path | None,
     variants: Mapping[str, Loader],
@@ -54,13 +55,14 @@ def build_compare_tab(
         examples: those with a true mask are offered.
         limits: how much a visitor may ask for.
         jobs: the runs of all visitors.
+        uploads: what visitors uploaded.
         state: the image tab's `ImageState`.
         results: folder of measured results, if there is one.
         variants: loaders of trained variants by name.
     """
     with gr.Tab(TEXT["count_tab"]):
         measurable = [one for one in examples if one.truth is not None]
-        _count_part(page, segmenter, measurable, limits, jobs)
+        _count_part(page, segmenter, measurable, limits, jobs, uploads)
     with gr.Tab(TEXT["results_tab"]):
         _results_part(results)
     with gr.Tab(TEXT["variants_tab"]):
@@ -68,7 +70,12 @@ def build_compare_tab(
 
 
 def _count_part(
-    page: gr.Blocks, segmenter: Segmenter, examples: Sequence[Example], limits: Limits, jobs: Jobs
+    page: gr.Blocks,
+    segmenter: Segmenter,
+    examples: Sequence[Example],
+    limits: Limits,
+    jobs: Jobs,
+    uploads: Uploads,
 ) -> None:
     gr.Markdown(TEXT["intro"].format(limits.compare_pictures, limits.compare_objects))
     with gr.Row(elem_classes="compare-halves"):
@@ -98,7 +105,7 @@ def _count_part(
             gr.DownloadButton(TEXT[kind], interactive=False, elem_id=f"compare-{kind}")
             for kind in FILES
         ]
-    start = _runner(segmenter, {one.name: one for one in examples}, limits, jobs)
+    start = _runner(segmenter, {one.name: one for one in examples}, limits, jobs, uploads)
     outputs = [notice, result, run, cancel, *downloads]
     inputs = [chosen, files, policy, prompts, seeds]
     run.click(start, inputs, outputs, trigger_mode="once", concurrency_limit=None, **PRIVATE)
@@ -107,7 +114,11 @@ def _count_part(
 
 
 def _runner(
-    segmenter: Segmenter, examples: Mapping[str, Example], limits: Limits, jobs: Jobs
+    segmenter: Segmenter,
+    examples: Mapping[str, Example],
+    limits: Limits,
+    jobs: Jobs,
+    uploads: Uploads,
 ) -> Callable[..., Iterator[Update]]:
     def start(
         chosen: Any, files: Any, policy: Any, prompts: Any, seeds: Any, request: gr.Request
@@ -117,7 +128,7 @@ def _runner(
             plan = read_plan(policy, prompts, seeds, limits)
             picked = [examples[name] for name in chosen or () if name in examples]
             job = jobs.start(str(request.session_hash))
-            samples = gather(picked, files or (), Path(get_upload_folder()), limits)
+            samples = gather(picked, files or (), uploads, limits)
             yield _update(run=False, cancel=True, outcome="")
             yield from _told(compare(segmenter, plan, samples, jobs, job))
         except Exception as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from refiner.files.run_lengths import PackedPair
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
@@ -19,7 +18,8 @@ from webapp.shared.events import Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, apply, read_actions, read_text
-from webapp.shared.pictures import ReadImage, read_within, uploaded_file, worked_size
+from webapp.shared.pictures import ReadImage, read_within, worked_size
+from webapp.shared.uploads import Uploads
 
 Publish = Callable[[ImageArray], str]
 """Stores a picture where browsers can fetch it and returns its path."""
@@ -32,7 +32,7 @@ class Studio:
     models: Models
     read_image: ReadImage
     publish: Publish
-    uploads: Path
+    uploads: Uploads
     limits: Limits
 
     def model(self, state: ImageState) -> Segmenter:
@@ -69,7 +69,7 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
     Raises:
         InputError: it was not uploaded, is too large, or is no picture.
     """
-    file = uploaded_file(read_text(message.values, "path"), studio.uploads)
+    file = studio.uploads.file(read_text(message.values, "path"))
     image = read_within(studio.read_image, file, studio.limits)
     pixels = worked_size(image, studio.limits)
     studio.model(state).prepare(pixels)
@@ -115,7 +115,7 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[I
     picture = state.current_picture
     if message.picture != picture.key:
         return Outcome(state)
-    file = uploaded_file(read_text(message.values, "path"), studio.uploads)
+    file = studio.uploads.file(read_text(message.values, "path"))
     mask = read_truth(file, picture, studio.limits)
     return Outcome(complete(studio, state.with_truth(mask, text.UPLOADED_TRUTH)))
 

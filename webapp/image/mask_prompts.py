@@ -14,7 +14,7 @@ from webapp.image.state import ImageState, MaskRecord
 from webapp.shared.events import Outcome
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_count, read_text
-from webapp.shared.pictures import uploaded_file, worked_mask
+from webapp.shared.pictures import worked_mask
 
 
 def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
@@ -31,7 +31,7 @@ def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[Im
         return Outcome(state)
     chosen = read_count(message.values, "object")
     state.scene.find(chosen)
-    file = uploaded_file(read_text(message.values, "path"), studio.uploads)
+    file = studio.uploads.file(read_text(message.values, "path"))
     masks = read_mask_prompts(file, picture.size_hw, picture.original_hw, studio.limits)
     free = studio.limits.objects - len(state.scene.objects) + 1
     if len(masks) > free:

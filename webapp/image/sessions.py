@@ -23,7 +23,6 @@ from webapp.shared import text
 from webapp.shared.events import Outcome
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_text
-from webapp.shared.pictures import uploaded_file
 
 
 def session_file(state: ImageState, info: ModelInfo, limits: Limits) -> bytes:
@@ -54,7 +53,7 @@ def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome
     picture = state.current_picture
     if message.picture != picture.key:
         return Outcome(state)
-    file = uploaded_file(read_text(message.values, "path"), studio.uploads)
+    file = studio.uploads.file(read_text(message.values, "path"))
     session = read_session(read_bytes(file, studio.limits.file_megabytes * 1_000_000))
     if session.size_hw != picture.size_hw or session.image_sha256 != image_hash(picture.pixels):
         raise InputError(

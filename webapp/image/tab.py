@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from refiner.types import ImageArray, InputError
 from webapp.browser import downloads, prompt_canvas
@@ -28,6 +26,7 @@ from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import ReadImage, jpeg, thumbnail
+from webapp.shared.uploads import Uploads
 
 _NOTHING: dict[str, Any] = {}
 
@@ -41,9 +40,10 @@ def build_image_tab(
     examples: Sequence[Example],
     limits: Limits,
     heading: Heading,
+    uploads: Uploads,
 ) -> gr.State:
     """Add the tab's components to the page being built, connect them and return their state."""
-    studio = Studio(models, read_image, _publish, Path(get_upload_folder()), limits)
+    studio = Studio(models, read_image, _publish, uploads, limits)
     gallery = {example.name: (example, _publish(example.pixels)) for example in examples}
     titles = text.titles(models.first.info)
     start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(gallery)}

@@ -1,4 +1,4 @@
-"""Pictures on their way in: where they may come from, and the size they are worked at."""
+"""Pictures on their way in, at the size they are worked at, and on their way out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from refiner.files.pictures import scaled_down
-from refiner.types import BoolArray, ImageArray, InputError, check_image
+from refiner.types import BoolArray, ImageArray, check_image
 from webapp.shared.limits import Limits
 
 JPEG_QUALITY = 95
@@ -38,26 +38,6 @@ def read_within(read_image: ReadImage, file: Path, limits: Limits) -> ImageArray
         max_bytes=limits.file_megabytes * 1_000_000,
         max_pixels=limits.megapixels * 1_000_000,
     )
-
-
-def uploaded_file(path: str, root: Path) -> Path:
-    """Return `path` if it names a file that was uploaded, else refuse it.
-
-    Args:
-        path: what the browser says; anything at all.
-        root: the folder that uploads are stored under.
-
-    Raises:
-        InputError: it lies elsewhere or is no file.
-    """
-    try:
-        file = Path(path).resolve(strict=True)
-        inside = file.is_relative_to(root.resolve()) and file.is_file()
-    except (OSError, ValueError, RuntimeError):
-        inside = False
-    if not inside:
-        raise InputError("The upload did not arrive; choose the picture again.")
-    return file
 
 
 def worked_size(image: ImageArray, limits: Limits) -> ImageArray:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,7 @@ from refiner.types import InputError
 from webapp.shared import text
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import Message, Values, apply, read_actions, read_count, read_text
-from webapp.shared.pictures import jpeg, uploaded_file
+from webapp.shared.pictures import jpeg
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, write_export
 from webapp.video.open_clips import ClipJob
@@ -38,14 +36,11 @@ def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
     Raises:
         InputError: it was not uploaded, is too large, or is no clip.
     """
-    file = uploaded_file(read_text(message.values, "path"), studio.uploads)
-    refuse_large(file, studio.limits)
+    path = read_text(message.values, "path")
+    refuse_large(studio.uploads.file(path), studio.limits)
 
     def take(folder: Path) -> Path:
-        os.replace(file, folder / "clip")
-        with contextlib.suppress(OSError):
-            file.parent.rmdir()
-        return folder / "clip"
+        return studio.uploads.take(path, folder / "clip")
 
     return _open(studio, owner, take, label=text.YOUR_CLIP)
 

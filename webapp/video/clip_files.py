@@ -20,6 +20,7 @@ from refiner.types import BoolArray, Prompts
 from refiner.video_types import FramePrompts, Tracker
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
+from webapp.shared.uploads import Uploads
 from webapp.video.context import VideoStudio
 from webapp.video.exporting import ClipResult
 from webapp.video.open_clips import Store
@@ -29,14 +30,14 @@ LICENCE = "Rendered by this project, Apache-2.0."
 
 
 def video_studio(
-    tracker: Tracker, limits: Limits, uploads: Path, assets: Path | None = None
+    tracker: Tracker, limits: Limits, uploads: Uploads, assets: Path | None = None
 ) -> VideoStudio:
     """Return what the video tab works with.
 
     Args:
         tracker: the model.
         limits: how much a visitor may ask for.
-        uploads: the folder that uploads are stored under.
+        uploads: what visitors uploaded; clips lie beside it.
         assets: a folder with example clips, see `installed_clips`.
 
     Raises:
@@ -51,7 +52,7 @@ def video_studio(
         examples=installed_clips(assets) if assets else (),
         limits=limits,
         uploads=uploads,
-        store=Store(uploads / "clips", limits.clips, limits.clip_idle_seconds),
+        store=Store(uploads.root / "clips", limits.clips, limits.clip_idle_seconds),
         trackers=Workers(limits.tracks),
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from refiner.types import Click, ImageArray, Prompts
 from refiner.video_types import FramePrompts, Tracker
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
+from webapp.shared.uploads import Uploads
 from webapp.video.exporting import ExportClip
 from webapp.video.open_clips import ClipJob, OpenClip, Store
 from webapp.video.results import ScoreMask
@@ -50,7 +50,7 @@ class VideoStudio:
         score: J and F of a mask against its truth, for examples that have one.
         examples: clips one click away.
         limits: how much a visitor may ask for.
-        uploads: the folder that uploads are stored under.
+        uploads: what visitors uploaded.
         store: the open clips of all visitors.
         trackers: the threads that track.
         exporters: the thread that writes files.
@@ -63,7 +63,7 @@ class VideoStudio:
     score: ScoreMask | None = None
     examples: Sequence[ClipSource] = ()
     limits: Limits
-    uploads: Path
+    uploads: Uploads
     store: Store
     trackers: Workers
     exporters: Workers = field(default_factory=lambda: Workers(1))

@@ -9,14 +9,13 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from PIL import Image
 
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
 from refiner.files.painting import mask_png
 from refiner.files.pictures import read_image
 from refiner.metrics import boundary_iou, iou
 from refiner.types import Box, Click, Prompts
-from tests.fakes import RADIUS, FakeFrames, FakeSegmenter, disc, drawn
+from tests.fakes import RADIUS, FakeFrames, FakeSegmenter, disc, drawn, upload
 from tests.webapp.video.test_actions import SIZE, Bench
 from webapp.api.endpoints import Endpoints
 from webapp.api.inputs import Inbox, Scale
@@ -24,15 +23,15 @@ from webapp.api.track_video import ClipEndpoint
 from webapp.compare.queue import Jobs
 from webapp.shared.backbones import Models
 from webapp.shared.limits import Limits
+from webapp.shared.uploads import Uploads
 from webapp.video.actions import start_track
 
-CLIP = ("sent", "clip.mp4")
 ONE = [[0, 1, 60, 60, 1]]
 TRUTH = disc(SIZE, 80, 60, 45)
 
 
-def sent(path: Path) -> dict[str, Any]:
-    return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+def sent(path: str) -> dict[str, Any]:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
 
 class Caller:
@@ -41,15 +40,12 @@ class Caller:
     def __init__(self, folder: Path, clip: FakeFrames | None = None, **limits: int) -> None:
         self.bench = Bench(folder, clip, **limits)
         self.folder = folder
-        self.endpoint = ClipEndpoint(
-            self.bench.studio, Inbox(read_image, folder, self.bench.studio.limits)
-        )
+        inbox = Inbox(read_image, self.bench.uploads, self.bench.studio.limits)
+        self.endpoint = ClipEndpoint(self.bench.studio, inbox)
 
     def track(self, *arguments: Any, content: bytes = b"a clip", **options: Any) -> Iterator[Any]:
-        file = self.folder.joinpath(*CLIP)
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(content)
-        return self.endpoint.track_video(sent(file), *arguments, **options)  # type: ignore[arg-type]
+        self.path = upload(self.bench.uploads, "clip.mp4", content)
+        return self.endpoint.track_video(sent(self.path), *arguments, **options)  # type: ignore[arg-type]
 
     def lines(self, *arguments: Any, **options: Any) -> list[dict[int, int]]:
         """What the fake export wrote: pixels of the refined masks by object, frame by frame."""
@@ -174,13 +170,13 @@ def test_a_long_clip_is_not_cut_unasked(tmp_path: Path) -> None:
 def test_too_large_a_file_is_refused_and_deleted(tmp_path: Path) -> None:
     caller = Caller(tmp_path, video_megabytes=1)
     assert "larger than 1 MB" in caller.refused(ONE, content=bytes(1_000_001))
-    assert not tmp_path.joinpath(*CLIP).exists()
+    assert not Path(caller.path).exists()
 
 
 def test_files_from_elsewhere_are_not_opened(caller: Caller) -> None:
     for path in ("/etc/passwd", __file__, "http://127.0.0.1:1/clip.mp4"):
         with pytest.raises(gr.Error, match="did not arrive|Send the file itself"):
-            list(caller.endpoint.track_video(sent(Path(path)), ONE))  # type: ignore[arg-type]
+            list(caller.endpoint.track_video(sent(path), ONE))  # type: ignore[arg-type]
     caller.check_gone()
 
 
@@ -210,15 +206,16 @@ class Measurer:
         kept = Limits(**limits)
         self.jobs = Jobs(kept)
         self.segmenter = FakeSegmenter()
-        self.endpoints = Endpoints(
-            Models(self.segmenter), Inbox(read_image, folder, kept), self.jobs
-        )
-        Image.fromarray(np.full((*SIZE, 3), 120, np.uint8)).save(folder / "photo.png")
-        (folder / "mask.png").write_bytes(mask_png(TRUTH))
-        self.files = sent(folder / "photo.png"), sent(folder / "mask.png")
+        self.uploads = Uploads(folder, lambda: "me")
+        inbox = Inbox(read_image, self.uploads, kept)
+        self.endpoints = Endpoints(Models(self.segmenter), inbox, self.jobs)
+        self.mask = mask_png(TRUTH)
 
     def steps(self, *arguments: Any) -> Iterator[Any]:
-        return self.endpoints.prompt_curve(*self.files, *arguments)  # type: ignore[arg-type]
+        photo = mask_png(np.zeros(SIZE, np.bool_))
+        files = {"photo.png": photo, "mask.png": self.mask}
+        sent_files = [sent(upload(self.uploads, *file)) for file in files.items()]
+        return self.endpoints.prompt_curve(*sent_files, *arguments)  # type: ignore[arg-type]
 
     def refused(self, *arguments: Any) -> str:
         with pytest.raises(gr.Error) as error:
@@ -268,11 +265,11 @@ def test_senseless_curves_are_refused(
 
 def test_masks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     measurer = Measurer(tmp_path, compare_waiting=1)
-    (tmp_path / "mask.png").write_bytes(mask_png(disc((60, 80), 40, 30, 15)))
+    measurer.mask = mask_png(disc((60, 80), 40, 30, 15))
     assert "own size" in measurer.refused()
-    (tmp_path / "mask.png").write_bytes(mask_png(np.zeros(SIZE, np.bool_)))
+    measurer.mask = mask_png(np.zeros(SIZE, np.bool_))
     assert "no pixel" in measurer.refused()
-    (tmp_path / "mask.png").write_text("no picture")
+    measurer.mask = b"no picture"
     assert "not a picture" in measurer.refused()
     assert not measurer.segmenter.calls
 

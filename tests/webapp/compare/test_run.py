@@ -15,7 +15,7 @@ from refiner.data.manifest import Row as ManifestRow
 from refiner.evaluation.photos import evaluate_images
 from refiner.evaluation.prompts import parse_prompt_specs
 from refiner.types import BoolArray, InputError
-from tests.fakes import RADIUS, FakeSegmenter, disc
+from tests.fakes import RADIUS, FakeSegmenter, disc, upload
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
 from webapp.compare.run import OBJECTS_PER_STEP, compare, gather, measure, read_plan
@@ -33,6 +33,7 @@ from webapp.compare.text import COMPARE
 from webapp.compare.view import outcome, plain, status
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
+from webapp.shared.uploads import Uploads
 
 GREY = np.full((120, 160, 3), 120, dtype=np.uint8)
 TRUTH = disc((120, 160), 80, 60, 45)
@@ -228,27 +229,28 @@ def test_uploads_are_paired_scaled_and_cut_to_the_largest_objects(tmp_path: Path
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         archive.writestr("JPEGImages/dog/0.png", png(GREY))
         archive.writestr("Annotations/dog/0.png", png(labels))
-    (tmp_path / "b.png").write_bytes(png(GREY))
-    (tmp_path / "b_mask.png").write_bytes(png(SMALL))
-    files = [str(tmp_path / name) for name in ("many.zip", "b.png", "b_mask.png")]
+    uploads = Uploads(tmp_path, lambda: "me")
+    archived = (tmp_path / "many.zip").read_bytes()
+    sent = {"many.zip": archived, "b.png": png(GREY), "b_mask.png": png(SMALL)}
+    files = [upload(uploads, name, content) for name, content in sent.items()]
     example = Example("wheel", "Wheel", GREY, (120, 160), "", None, TRUTH)  # type: ignore[arg-type]
     limits = Limits(long_side=80, compare_objects=1)
-    found = gather([example], files, tmp_path, limits)
+    found = gather([example], files, uploads, limits)
     assert [one.name for one in found] == ["Wheel", "dog/0", "b"]
     image, truths = found[1].read()
     assert image.shape == (60, 80, 3)
     assert len(truths) == 1
     assert truths[0].sum() == pytest.approx(TRUTH.sum() / 4, rel=0.05)
     with pytest.raises(InputError, match="3 pictures, at most 2"):
-        gather([example], files, tmp_path, Limits(compare_pictures=2))
+        gather([example], files, uploads, Limits(compare_pictures=2))
 
 
 def test_nothing_chosen_and_files_from_elsewhere_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Choose an example"):
-        gather([], [], tmp_path, LIMITS)
+        gather([], [], Uploads(tmp_path, lambda: "me"), LIMITS)
     for path in ("/etc/passwd", __file__, "../a.zip"):
         with pytest.raises(InputError, match="did not arrive"):
-            gather([], [path], tmp_path, LIMITS)
+            gather([], [path], Uploads(tmp_path, lambda: "me"), LIMITS)
 
 
 def test_plot_and_csv_agree() -> None:

@@ -14,11 +14,12 @@ from PIL import Image
 
 from refiner.types import Box, Click, InputError, Prompts
 from refiner.video_types import FramePrompts
-from tests.fakes import FakeFrames, FakeTracker, disc, follow
+from tests.fakes import FakeFrames, FakeTracker, disc, follow, upload
 from webapp.shared import text
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_message
+from webapp.shared.uploads import Uploads
 from webapp.video import actions as video_actions
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, ClipResult
@@ -47,14 +48,14 @@ class Bench:
     def __init__(self, folder: Path, clip: FakeFrames | None = None, **limits: int) -> None:
         self.clip = clip or FakeFrames(size_hw=SIZE)
         self.tracker = FakeTracker()
-        self.uploads = folder
+        self.uploads = Uploads(folder, lambda: "me")
         kept = Limits(**limits)
         self.studio = VideoStudio(
             tracker=self.tracker,
             open_clip=lambda path: self.clip.part(),
             export_clip=exported,
             score=lambda mask, truth: (float((mask == truth).mean()), 0.5),
-            uploads=folder,
+            uploads=self.uploads,
             store=Store(folder / "clips", kept.clips, kept.clip_idle_seconds),
             trackers=Workers(1),
             limits=kept,
@@ -66,10 +67,8 @@ class Bench:
         return self
 
     def open(self, owner: str = "me", content: bytes = b"a clip") -> ClipJob:
-        file = self.uploads / "sent" / "clip.mp4"
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(content)
-        job = video_actions.upload_clip(self.studio, read_message({"path": str(file)}), owner).job
+        message = read_message({"path": upload(self.uploads, "clip.mp4", content)})
+        job = video_actions.upload_clip(self.studio, message, owner).job
         assert job is not None
         return job
 
@@ -408,7 +407,7 @@ def test_a_closed_tab_ends_its_work_and_leaves_nothing(bench: Bench, job: ClipJo
     assert job.work is not None
     assert job.work.status == "cancelled"
     assert bench.clip.opened[0] == 1
-    assert [path for path in bench.uploads.rglob("*") if path.is_file()] == []
+    assert [path for path in bench.uploads.root.rglob("*") if path.is_file()] == []
     with pytest.raises(InputError, match="no longer held"):
         job.read(0)
 
@@ -447,15 +446,13 @@ def test_a_bad_upload_leaves_no_file(bench: Bench) -> None:
     bench.studio = replace(bench.studio, open_clip=refuse)
     with pytest.raises(InputError, match="no clip"):
         bench.open()
-    assert [path for path in bench.uploads.rglob("*") if path.is_file()] == []
+    assert [path for path in bench.uploads.root.rglob("*") if path.is_file()] == []
 
 
 def test_a_clip_over_the_size_limit_is_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path, video_megabytes=1)
-    file = tmp_path / "large.mp4"
-    file.write_bytes(b"\0" * 1_000_001)
     with pytest.raises(InputError, match="larger than 1 MB"):
-        video_actions.upload_clip(bench.studio, read_message({"path": str(file)}), "me")
+        bench.open(content=b"\0" * 1_000_001)
 
 
 def test_an_example_has_its_prompts_and_scores(bench: Bench, tmp_path: Path) -> None:

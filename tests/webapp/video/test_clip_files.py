@@ -15,6 +15,7 @@ from tests.fakes import FakeTracker, disc
 from tests.refiner.clip_making import run_ffmpeg
 from tests.webapp.video.test_actions import Bench, click, masks
 from webapp.shared.limits import Limits
+from webapp.shared.uploads import Uploads
 from webapp.video.actions import set_span
 from webapp.video.clip_files import installed_clips, score, video_studio
 from webapp.video.exporting import EXPORTS
@@ -72,7 +73,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    parts = video_studio(FakeTracker(), Limits(), tmp_path)
+    parts = video_studio(FakeTracker(), Limits(), Uploads(tmp_path, lambda: "me"))
     bench = Bench(tmp_path)
     return bench.using(open_clip=parts.open_clip, export_clip=parts.export_clip)
 
