@@ -140,7 +140,10 @@ studio.calls = (() => {
       }
       say(app, lost);
       await sleep(pause);
-      if (!wanted() || !(await again())) return null;
+      if (!wanted() || !(await again())) {
+        unsay(app);
+        return null;
+      }
       wait = Math.min(2 * wait, LONGEST);
       pause = Math.min(2 * pause, LONGEST / 4);
     }
