@@ -16,7 +16,7 @@ WAYS: tuple[Way, ...] = (*EVENT_WAYS, "garble")
 
 PATIENCE = 900
 SCRIPT = f"""window.studioPatience = {{
-    edit: {PATIENCE}, event: {PATIENCE}, open: {PATIENCE}, upload: {PATIENCE}, reply: {PATIENCE},
+    edit: {PATIENCE}, event: {PATIENCE}, open: {3 * PATIENCE}, upload: {PATIENCE}, reply: {PATIENCE},
     picture: {PATIENCE}, overtaken: {PATIENCE // 2}, pause: 20,
 }};"""
 """Run it before the page's own scripts: they wait for an answer no longer than `PATIENCE` ms."""
