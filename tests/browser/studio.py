@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from playwright.sync_api import Browser, Download, Locator, Page
+from playwright.sync_api import Browser, Download, Locator, Page, Request
 
 WIDE, HIGH = 400, 300
 
@@ -46,9 +46,13 @@ class Visitor:
             "console",
             lambda said: self.errors.append(said.text) if said.type == "error" else None,
         )
-        self.page.on("request", lambda sent: self.hosts.add(urlparse(sent.url).hostname))
+        self.page.on("request", self._note_host)
         self.page.goto(url)
         self.settle(clicks=starts)
+
+    def _note_host(self, sent: Request) -> None:
+        if not sent.url.startswith("blob:"):
+            self.hosts.add(urlparse(sent.url).hostname)
 
     def close(self) -> None:
         self.context.close()

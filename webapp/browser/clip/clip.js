@@ -63,15 +63,15 @@
     sendEdits(app);
   }
 
+  const panel = (app) => ({ show: () => showPanel(app) });
   const clip = {
     fields,
     scene,
     receive,
     answer: (app, id) => app.answers.get(id) || app.trackedById.get(id),
-    feature: (app) => ({ show: () => showPanel(app) }),
     export: (app, data) => askExport(app, data),
   };
   studio.app.start(clip, [
-    studio.player.player, studio.timeline.timeline, studio.work.tracking, studio.difference,
+    panel, studio.player.player, studio.timeline.timeline, studio.work.tracking, studio.difference,
   ]);
 })();

@@ -1,10 +1,10 @@
 // What both tabs start from. `element`, `trigger`, `props`, `server` and `watch` are gradio's.
 //
 // A tab passes a document: a picture or a clip. It says which `fields` the app has for it, what its
-// `scene` is, an `answer` by its id, how to `receive` a value of the server, what to `show` around the
-// panes and how to `export`. Features add to it; each returns a record of any of
-// `commands` by the names of buttons, `keys`, `views` (painters), `show`, `paintUnder` (above masks,
-// below prompts), `busy`, and a `mode`: while it is `active` its own commands, keys and `gesture` go first.
+// `scene` is, an `answer` by its id, how to `receive` a value of the server and how to `export`.
+// Features add to it; each returns a record of any of `commands` by the names of buttons, `keys`,
+// `views` (painters), `show`, `paintUnder` (above masks, below prompts), `busy`, and a `mode`: while
+// it is `active` its own commands, keys and `gesture` go first.
 studio.app = (() => {
   const { clampView, makeView } = studio.geometry;
   const { listenDownloads, listenLosses } = studio.calls;
@@ -86,7 +86,7 @@ studio.app = (() => {
       app.redraw();
     };
     app.say = (message) => { app.root.querySelector(".message").textContent = message; };
-    app.features = [basics, doc.feature, ...features].map((feature) => feature(app));
+    app.features = [basics, ...features].map((feature) => feature(app));
     app.commands = merged(app.features, "commands");
     app.keys = merged(app.features, "keys");
     app.views = { ...painters, ...merged(app.features, "views") };

@@ -54,10 +54,14 @@ studio.calls = (() => {
     });
   }
 
-  async function loadImage(url) {
+  // A picture asked for again while the browser still waits for it would share the same answer, so
+  // a request that is given up is ended.
+  async function loadImage(url, patience) {
+    const response = await fetch(url, { signal: AbortSignal.timeout(patience) });
+    if (!response.ok) throw new Error(response.statusText);
     const image = new Image();
-    image.src = url;
-    await image.decode();
+    image.src = URL.createObjectURL(await response.blob());
+    await image.decode().finally(() => URL.revokeObjectURL(image.src));
     return image;
   }
 
@@ -97,7 +101,7 @@ studio.calls = (() => {
 
   const WAYS = {
     upload: (app, file, touch, { wanted }) => sendFile(app, file, touch, wanted),
-    image: (app, url) => loadImage(url),
+    image: (app, url, touch, { wait }) => loadImage(url, wait),
   };
 
   function ask(app, name, values, touch, options) {
@@ -126,7 +130,7 @@ studio.calls = (() => {
     } = options || {};
     let wait = patience, pause = PATIENCE.pause;
     for (let losses = 1; ; losses++) {
-      const answer = await awaitAnswer((touch) => ask(app, name, values, touch, { seq, wanted }), wait);
+      const answer = await awaitAnswer((touch) => ask(app, name, values, touch, { seq, wanted, wait }), wait);
       if (answer !== null) unsay(app);
       if (!wanted()) return null;
       if (answer !== null) {
@@ -140,7 +144,10 @@ studio.calls = (() => {
       }
       say(app, lost);
       await sleep(pause);
-      if (!wanted() || !(await again())) return null;
+      if (!wanted() || !(await again())) {
+        unsay(app);
+        return null;
+      }
       wait = Math.min(2 * wait, LONGEST);
       pause = Math.min(2 * pause, LONGEST / 4);
     }

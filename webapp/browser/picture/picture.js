@@ -65,17 +65,17 @@
     sendEdits(app);
   }
 
+  const panel = (app) => ({ show: () => showPanel(app) });
   const picture = {
     scene,
     receive,
     fields: () => ({}),
     answer: (app, id) => app.answers.get(id),
-    feature: (app) => ({ show: () => showPanel(app) }),
     export: (app, data) => call(app, "export_file", {
       have: [...app.answers.keys()], kind: data.export, model: data.model || "", object: app.selected,
     }, { tries: 1, failed: "no_download" }),
   };
   studio.app.start(picture, [
-    studio.probabilities, studio.band, studio.maskPrompts, studio.loupe, studio.brush, studio.curve,
+    studio.probabilities, panel, studio.band, studio.maskPrompts, studio.loupe, studio.brush, studio.curve,
   ]);
 })();

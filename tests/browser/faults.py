@@ -1,0 +1,69 @@
+"""Makes one request of a page to the server go wrong, in one of several ways."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+from urllib.request import urlopen
+
+from playwright.sync_api import Page, Request, Route
+
+Way = Literal["abort", "refuse", "delay", "lose", "garble"]
+EVENT_WAYS: tuple[Way, ...] = ("abort", "refuse", "delay", "lose")
+"""Not sent; answered 500; sent late; sent, but its answer never comes."""
+WAYS: tuple[Way, ...] = (*EVENT_WAYS, "garble")
+"""Also answered with nonsense."""
+
+PATIENCE = 900
+SCRIPT = f"""window.studioPatience = {{
+    edit: {PATIENCE}, event: {PATIENCE}, open: {3 * PATIENCE}, upload: {PATIENCE}, reply: {PATIENCE},
+    picture: {PATIENCE}, overtaken: {PATIENCE // 2}, pause: 20,
+}};"""
+"""Run it before the page's own scripts: they wait for an answer no longer than `PATIENCE` ms."""
+
+
+class Fault:
+    """The next request of a name fails: an event, a server function, `upload` or `image`."""
+
+    def __init__(self, page: Page, url: str, name: str, way: Way) -> None:
+        self.name, self.way, self.page = name, way, page
+        self.met: Route | None = None
+        with urlopen(url + "/config") as reply:
+            events = json.load(reply)["dependencies"]
+        self.events = {item["id"]: [name for _, name in item["targets"]] for item in events}
+        page.route("**/gradio_api/**", self._handle)
+
+    def end(self) -> None:
+        """Let the held request go; it is an error if none was met."""
+        assert self.met is not None, f"there was no request for {self.name}"
+        if self.way == "delay":
+            self.met.continue_()
+        self.page.unroute("**/gradio_api/**", self._handle)
+
+    def _handle(self, route: Route) -> None:
+        if self.met or not self._is_meant(route.request):
+            return route.continue_()
+        self.met = route
+        event = "/queue/join" in route.request.url
+        if self.way == "abort":
+            route.abort()
+        elif self.way == "refuse":
+            route.fulfill(status=500, json={"detail": "no"})
+        elif self.way == "garble":
+            route.fulfill(body="null", content_type="application/json")
+        elif self.way == "lose" and event:
+            route.fetch()
+            route.fulfill(json={"event_id": "unheard"})
+
+    def _is_meant(self, request: Request) -> bool:
+        url = request.url
+        if "/queue/join" in url:
+            return self.name in self.events.get(_body(request)["fn_index"], [])
+        if "/component_server" in url:
+            return bool(self.name == _body(request)["fn_name"])
+        return f"/{self.name}" in url.replace("/file=", "/image")
+
+
+def _body(request: Request) -> dict[str, Any]:
+    body: dict[str, Any] = request.post_data_json
+    return body
