@@ -224,7 +224,13 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
     gr.Markdown(TEXT["variants_intro"].format(", ".join(variants.names)))
     run = gr.Button(TEXT["run_variants"], variant="primary", elem_id="variants-run")
     notice = gr.HTML(elem_id="variants-status", elem_classes="compare")
-    gallery = gr.Gallery(columns=3, object_fit="contain", height="auto", elem_id="variants")
+    gallery = gr.Gallery(
+        columns=3,
+        object_fit="contain",
+        height="auto",
+        elem_id="variants",
+        buttons=["download", "fullscreen"],  # the one to share would send pictures to another host
+    )
 
     def show(state: ImageState) -> Iterator[Update]:
         pictures: list[tuple[str, str]] = []

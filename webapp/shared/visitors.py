@@ -122,6 +122,7 @@ def _greeting(send: Send, scope: Scope) -> Send:
                 token = secrets.token_urlsafe(32)
                 cookie = f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax{secure}"
                 headers.append("set-cookie", cookie)
+                headers.setdefault("cache-control", "private")  # a proxy must not hand it to others
         await send(message)
 
     return sent

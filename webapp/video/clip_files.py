@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import zipfile
 from collections.abc import Generator, Mapping
@@ -43,6 +44,8 @@ def video_studio(
     Raises:
         InputError: an example clip cannot be read.
     """
+    store = Store(uploads.root / "clips", limits.clips, limits.clip_idle_seconds)
+    atexit.register(store.close)
     refused = ClipLimits(file_bytes=limits.video_megabytes * 1_000_000)
     return VideoStudio(
         tracker=tracker,
@@ -52,7 +55,7 @@ def video_studio(
         examples=installed_clips(assets) if assets else (),
         limits=limits,
         uploads=uploads,
-        store=Store(uploads.root / "clips", limits.clips, limits.clip_idle_seconds),
+        store=store,
         trackers=Workers(limits.tracks),
     )
 

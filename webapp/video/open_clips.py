@@ -179,6 +179,10 @@ class Store:
         """Let a visitor's clip go."""
         self._drop(lambda job: job.owner == owner)
 
+    def close(self) -> None:
+        """Let all clips go, as the server ends."""
+        self._drop(lambda job: True)
+
     def sweep(self) -> None:
         """Let the clips go that nobody has asked for in a while."""
         oldest = time.monotonic() - self.idle_seconds

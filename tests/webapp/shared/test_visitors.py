@@ -86,7 +86,9 @@ def test_a_cookie_names_a_visitor_only_if_it_is_one_of_ours(header: str, visitor
 
 def test_a_browser_gets_one_cookie_and_keeps_it(site: Site) -> None:
     browser = site.client()
-    said = browser.get("/").headers["set-cookie"]
+    reply = browser.get("/")
+    said = reply.headers["set-cookie"]
+    assert reply.headers["cache-control"] == "private"
     assert visitor_of(said.partition(";")[0])
     assert said.endswith("; Path=/; HttpOnly; SameSite=Lax")
     assert "set-cookie" not in browser.get("/").headers

@@ -421,6 +421,12 @@ def test_idle_clips_go(bench: Bench, job: ClipJob) -> None:
     assert not job.folder.exists()
 
 
+def test_no_clip_outlives_the_server(bench: Bench, job: ClipJob) -> None:
+    bench.studio.store.close()
+    assert len(bench.studio.store) == 0
+    assert not job.folder.exists()
+
+
 def test_the_longest_idle_clip_makes_room(tmp_path: Path) -> None:
     bench = Bench(tmp_path, clips=2)
     first, second = bench.open("one"), bench.open("two")
