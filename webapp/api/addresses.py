@@ -15,7 +15,7 @@ from webapp.shared.uploads import ANYONE, Uploads
 
 UNREACHABLE = "Nothing could be fetched from that address; send the file itself."
 
-Store = Callable[[Any], Awaitable[str | None]]
+_Fetch = Callable[[Any], Awaitable[str | None]]
 
 
 def is_address(path: str) -> bool:
@@ -41,7 +41,7 @@ def accept_addresses(page: gr.Blocks, uploads: Uploads) -> None:
             block.async_move_resource_to_block_cache = partial(_stored, stored, uploads)
 
 
-async def _stored(stored: Store, uploads: Uploads, path: Any) -> str | None:
+async def _stored(stored: _Fetch, uploads: Uploads, path: Any) -> str | None:
     address = str(path)
     if not is_address(address):
         return await stored(path)

@@ -21,7 +21,7 @@ from webapp.video.results import Results
 from webapp.video.state import VideoState
 from webapp.video.work import Work
 
-SWEEP_SECONDS = 30
+_SWEEP_SECONDS = 30
 GONE = "That clip is no longer held here; open it again, please."
 
 
@@ -198,7 +198,7 @@ class Store:
 
     def _arm(self) -> None:
         if self._timer is None and self._jobs:
-            self._timer = threading.Timer(SWEEP_SECONDS, self._swept)
+            self._timer = threading.Timer(_SWEEP_SECONDS, self._swept)
             self._timer.daemon = True
             self._timer.start()
 
