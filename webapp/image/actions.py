@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from refiner.files.mask_files import all_masks
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
+from webapp.image.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
 from webapp.image.state import Answer, ImageState, Picture, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS
 from webapp.image.truth_curve import scored, unanswered
@@ -17,7 +19,7 @@ from webapp.shared.backbones import Models
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, apply, read_actions, read_text
-from webapp.shared.pictures import ReadImage, read_truth, read_within, uploaded_file, worked_size
+from webapp.shared.pictures import ReadImage, read_within, uploaded_file, worked_size
 
 Publish = Callable[[ImageArray], str]
 """Stores a picture where browsers can fetch it and returns its path."""
@@ -83,6 +85,7 @@ def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome:
         original_hw=(image.shape[0], image.shape[1]),
         path=studio.publish(pixels),
         label=text.YOUR_PICTURE,
+        name=picture_name(message.values.get("name")),
     )
     return Outcome(state.open(picture))
 
@@ -118,8 +121,16 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:
     if message.picture != picture.key:
         return Outcome(state)
     file = uploaded_file(read_text(message.values, "path"), studio.uploads)
-    mask = read_truth(file, picture, studio.limits)
-    return Outcome(answered(studio, state.with_truth(mask, text.UPLOADED_TRUTH)))
+    found = read_uploaded_masks(
+        file,
+        picture.size_hw,
+        picture.original_hw,
+        studio.limits,
+        name=picture.name,
+        choice=read_choice(message.values),
+    )
+    state = answered(studio, state.with_truth(all_masks(found), text.UPLOADED_TRUTH))
+    return Outcome(state, notice_line(found.notices))
 
 
 def drop_truth(studio: Studio, state: ImageState, message: Message) -> Outcome:

@@ -6,12 +6,11 @@ import io
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 from PIL import Image
 
-from refiner.files.pictures import open_picture, read_mask, scaled_down
+from refiner.files.annotations.parts import nearest_mask
+from refiner.files.pictures import scaled_down
 from refiner.types import BoolArray, ImageArray, InputError, check_image
-from webapp.image.state import Picture
 from webapp.shared.limits import Limits
 
 JPEG_QUALITY = 95
@@ -72,24 +71,7 @@ def worked_size(image: ImageArray, limits: Limits) -> ImageArray:
 
 def worked_mask(mask: BoolArray, size_hw: tuple[int, int]) -> BoolArray:
     """Return the mask at `size_hw` (height, width), each pixel that of the nearest one."""
-    if mask.shape == size_hw:
-        return mask
-    small = Image.fromarray(mask).resize(size_hw[::-1], Image.Resampling.NEAREST)
-    return np.asarray(small, dtype=np.bool_)
-
-
-def read_truth(file: Path, picture: Picture, limits: Limits) -> BoolArray:
-    """Read a mask of a picture, as it was before it was scaled down or as it is worked on.
-
-    Raises:
-        InputError: it is no mask, is empty, or of neither size.
-    """
-    max_bytes, max_pixels = limits.file_megabytes * 1_000_000, limits.megapixels * 1_000_000
-    stored = open_picture(file, max_bytes, max_pixels)
-    worked = (stored.height, stored.width) == picture.size_hw
-    size_hw = picture.size_hw if worked else picture.original_hw
-    mask = read_mask(file, size_hw, max_bytes=max_bytes, max_pixels=max_pixels)
-    return worked_mask(mask, picture.size_hw)
+    return nearest_mask(mask, size_hw)
 
 
 def jpeg(image: ImageArray, quality: int = JPEG_QUALITY) -> bytes:

@@ -32,7 +32,7 @@ async function openFile(app, file) {
   try {
     const named = new File([file], "upload", { type: file.type });
     const stored = await app.upload(named);
-    app.trigger("open_file", { seq, path: stored.path });
+    app.trigger("open_file", { seq, path: stored.path, name: file.name });
   } catch (error) {
     app.opening = 0;
     app.say(app.labels.upload_failed);
