@@ -35,6 +35,7 @@ LARGE_SHARE = 0.5
 _VOIDS = ("255", "65535", "2147483647", "4294967295", "-1", "#e0e0c0")
 """Values that tools write where nothing is known; the last is that of PASCAL VOC's colours."""
 _FAINT = 16
+_TOO_MANY_NUMBERS = "it numbers more than 255 objects; expected a map of objects."
 _SOFT = "read as one object with soft edges, cut at half"
 _LOSSY_RADIUS, _LOSSY_COLOUR_RADIUS = 24.0, 48.0
 
@@ -114,15 +115,18 @@ def numbered_map(image: Image.Image) -> NDArray[np.uint8]:
     pixels = read_pixels(image)
     plain = image.mode in ("1", "L", "P")
     levels = pixels.colours() if pixels.coloured else pixels.numbers()
-    if levels is None or len(levels.counts) > 256:
-        raise InputError("it numbers more than 255 objects; expected a map of objects.")
+    if levels is None:
+        raise InputError(_TOO_MANY_NUMBERS)
     names = levels.names
     zero = [one for one, color in enumerate(levels.table) if not color.any()]
     others = [one for one in range(len(names)) if one not in zero and one != levels.background]
     ignored = _ignored(levels, levels.codes, others)
     small = plain or all(name.isdecimal() and int(name) <= 255 for name in names if name)
     table = np.zeros(len(names), dtype=np.uint8)
-    for number, one in enumerate((one for one in others if one not in ignored), start=1):
+    objects = [one for one in others if one not in ignored]
+    if len(objects) > 255:
+        raise InputError(_TOO_MANY_NUMBERS)
+    for number, one in enumerate(objects, start=1):
         table[one] = int(names[one]) if small else number
     return table[levels.codes]
 
