@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from refiner.commands.values import (
+    add_label_options,
     add_model_options,
     load_models,
     make_folder,
@@ -17,8 +18,10 @@ from refiner.commands.values import (
     say,
     to_options,
 )
+from refiner.files.labels import LabelChoice, MaskFile
+from refiner.files.mask_files import all_masks, read_masks
 from refiner.files.painting import cutout_png, mask_png, object_color, overlay_png
-from refiner.files.pictures import read_image, read_mask
+from refiner.files.pictures import read_image
 from refiner.files.results import result_document
 from refiner.files.session import image_hash
 from refiner.types import Box, Click, MaskPair, Prompts, Segmenter
@@ -26,7 +29,10 @@ from refiner.types import Box, Click, MaskPair, Prompts, Segmenter
 
 @dataclass(frozen=True, slots=True)
 class SegmentOptions:
-    """What `python -m refiner segment` does: `model` is one of `MaskPair.MODELS`, or `both`."""
+    """What `python -m refiner segment` does: `model` is one of `MaskPair.MODELS`, or `both`.
+
+    `labels` and `invert` say how to read the mask; see `labels.LabelChoice`.
+    """
 
     image: Path
     out: Path
@@ -34,6 +40,8 @@ class SegmentOptions:
     box: Box | None = None
     mask: Path | None = None
     model: str = "both"
+    labels: str = "auto"
+    invert: bool = False
 
 
 def add_segment(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +54,7 @@ def add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mask", type=Path, help="a coarse mask of the picture's size, as a prompt"
     )
+    add_label_options(parser)
     parser.add_argument("--model", choices=("both", *MaskPair.MODELS))
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model_options(parser)
@@ -54,23 +63,31 @@ def add_segment(parser: argparse.ArgumentParser) -> None:
 
 def _run(flags: argparse.Namespace) -> None:
     options = to_options(SegmentOptions, flags)
-    segment_picture(lambda: load_models(flags), options)
+    for notice in segment_picture(lambda: load_models(flags), options):
+        say(f"Notice: the mask: {notice}")
     say(f"Wrote {options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
 
 
-def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> None:
+def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> tuple[str, ...]:
     """Write each model's mask, cut-out and overlay, and one JSON.
 
     Args:
         load: gives the model, once the picture and the prompts are known to be good.
         options: what to do.
 
+    Returns:
+        How the mask was understood, where that is not plain.
+
     Raises:
         InputError: the picture or a prompt cannot be used, or the folder cannot be written.
     """
     image = read_image(options.image)
     size_hw = image.shape[0], image.shape[1]
-    mask = None if options.mask is None else read_mask(options.mask, size_hw)
+    given = MaskFile(())
+    if options.mask is not None:
+        choice = LabelChoice(options.labels, options.invert)
+        given = read_masks(options.mask, size_hw, picture=options.image.name, choice=choice)
+    mask = all_masks(given) if given.masks else None
     prompts = Prompts(options.clicks, options.box, mask)
     prompts.check(size_hw)
     segmenter = load()
@@ -89,3 +106,4 @@ def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> N
     )
     document["milliseconds"] = asdict(result.timings)
     (options.out / "result.json").write_text(json.dumps(document, indent=2) + "\n")
+    return given.notices

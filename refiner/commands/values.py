@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from refiner.config import BACKBONES, LITE, VARIANTS
+from refiner.files.labels import READINGS
 from refiner.types import Box, Click, InputError, Segmenter
 
 Options = TypeVar("Options")
@@ -30,6 +31,16 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda, ...; the GPU if there is one")
     parser.add_argument("--weights", type=Path, help="the base's weights: a file or a folder")
     parser.add_argument("--refiner", type=Path, help="SAM2Refiner's weights")
+
+
+def add_label_options(parser: argparse.ArgumentParser) -> None:
+    """Describe how to read a picture of labels; see `labels.LabelChoice`."""
+    parser.add_argument(
+        "--labels",
+        choices=READINGS,
+        help="how to read a mask picture: one object, an object a number, an object a colour",
+    )
+    parser.add_argument("--invert", action="store_true", help="the object is what is not marked")
 
 
 def load_models(flags: argparse.Namespace) -> Segmenter:
@@ -68,6 +79,8 @@ def make_folder(folder: Path) -> None:
     Raises:
         InputError: it cannot be made.
     """
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; --out names the folder that results go to.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from refiner.data.manifest import VIDEO_KIND, object_masks, parse_manifest
 from refiner.data.pairing import MASK, NUMBERED, PairNames, is_junk, pair_frames, pair_names
-from refiner.files.pictures import Source, open_picture, read_image, read_mask
+from refiner.files.labels import numbered_map
+from refiner.files.mask_files import read_masks
+from refiner.files.pictures import Source, open_picture, read_image
 from refiner.types import BoolArray, ImageArray, InputError
 
 MANIFEST = "manifest.jsonl"
@@ -115,7 +115,8 @@ def read_pair(
         pixels = read_image(image, max_bytes=most[0], max_pixels=most[1])
         size_hw = pixels.shape[0], pixels.shape[1]
         if pair.kind == MASK:
-            masks = [read_mask(mask, size_hw, max_bytes=most[0], max_pixels=most[1])]
+            found = read_masks(mask, size_hw, max_bytes=most[0], max_pixels=most[1])
+            masks = [item.mask for item in found.masks]
         else:
             masks = _numbered(mask, size_hw, pair.kind, most)
     except InputError as error:
@@ -128,9 +129,7 @@ def _numbered(
 ) -> list[BoolArray]:
     """Read a label map: each number but 0 is an object."""
     stored = open_picture(source, *most)
-    if stored.mode not in ("1", "L", "P"):
-        raise InputError(f"A label map has one 8-bit channel, this one is {stored.mode}.")
-    labels = np.array(stored, dtype=np.uint8)
+    labels = numbered_map(stored)
     if labels.shape != size_hw:
         raise InputError(
             f"The masks are {labels.shape[1]} x {labels.shape[0]}, the picture {size_hw[1]} x "

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from refiner.files.labels import numbered_map
 from refiner.types import BoolArray, ImageArray, InputError
 
 INSTANCE_KINDS = ("object", "human", "matting")
@@ -122,17 +123,16 @@ def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
 
 
 def read_labels(path: Path) -> LabelMap:
-    """Read a label map, uint8 (height, width).
+    """Read a label map, uint8 (height, width), as `refiner.files.labels.numbered_map` does.
 
     Raises:
-        InputError: the file is missing, unreadable, or has more than one 8-bit channel.
+        InputError: the file is missing, unreadable, or numbers too many objects.
     """
     labels = _open(path, "label map")
-    if labels.mode not in ("1", "L", "P"):
-        raise InputError(
-            f"The label map {path} must have one 8-bit channel, got mode {labels.mode}."
-        )
-    return np.array(labels, dtype=np.uint8)
+    try:
+        return numbered_map(labels)
+    except InputError as error:
+        raise InputError(f"The label map {path}: {error}") from error
 
 
 def _read_grey(path: Path, threshold: int) -> LabelMap:

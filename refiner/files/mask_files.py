@@ -1,43 +1,42 @@
-"""Masks as other tools save them: pictures, index pictures, COCO and labelme JSON.
+"""Masks as other tools save them: pictures of labels and annotation files.
 
-Pictures are told from JSON by content, never by name. Whatever does not fit the picture raises
-`InputError` with the reason; nothing is cut or resized to fit. Nothing here needs torch.
+Their kind is told by content, never by name. What can be read is read; what had to be left out,
+scaled or guessed is said in notices. Nothing here needs torch.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from faster_coco_eval.core import mask as coco
-from numpy.typing import NDArray
-from PIL import Image
 
-from refiner.files.pictures import Source, open_picture, read_bytes, read_mask, source_name
-from refiner.files.run_lengths import decode_rle
+from refiner.files.annotations.coco import read_annotation_list, read_coco_file
+from refiner.files.annotations.isat import is_isat, read_isat
+from refiner.files.annotations.label_studio import is_label_studio, read_label_studio
+from refiner.files.annotations.labelme import read_labelme
+from refiner.files.annotations.parts import Annotations, Part, is_scaled, nearest_mask
+from refiner.files.annotations.yolo import is_yolo, read_yolo
+from refiner.files.labels import AUTO, LabelChoice, MaskFile, NamedMask, read_label_picture
+from refiner.files.pictures import (
+    MAX_IMAGE_BYTES,
+    MAX_IMAGE_PIXELS,
+    Source,
+    kind_of,
+    open_picture,
+    read_bytes,
+    source_name,
+)
 from refiner.types import MAX_OBJECTS, BoolArray, InputError
 
 MAX_MASK_BYTES = 50_000_000
-MAX_PERIMETER = 2_000_000
-"""Pixels around all polygons of one object; filling them takes about 40 bytes each."""
 _JSON_STARTS = (b"{", b"[", b"\xef\xbb\xbf")
-_KINDS = (
-    "a mask picture, an index PNG, a COCO annotation, annotation file or run-length mask, or a "
-    "labelme file"
-)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NamedMask:
-    """One object of a mask file: bool (height, width) and what the file calls it, maybe nothing."""
-
-    label: str
-    mask: BoolArray
+_KINDS = "a picture of labels, or annotations of COCO, labelme, X-AnyLabeling, ISAT, Label Studio or YOLO"
+_LABEL_LENGTH = 80
+_SHOWN = 5
 
 
 def read_masks(
@@ -45,84 +44,119 @@ def read_masks(
     size_hw: tuple[int, int],
     *,
     picture: str = "",
+    choice: LabelChoice = AUTO,
+    drawn_hw: tuple[int, int] | None = None,
+    named: bool = False,
     max_bytes: int = MAX_MASK_BYTES,
-) -> tuple[NamedMask, ...]:
+    max_pixels: int = MAX_IMAGE_PIXELS,
+) -> MaskFile:
     """Read the masks of all objects in a file.
 
-    - A picture that numbers its objects (an indexed PNG in colours, as DAVIS has them, or grey
-      values from 1 to 64 only) has an object a number; any other is one object by the rules of
-      `media.read_mask`.
+    - A picture: see `labels.read_label_picture`. One of another size but the same shape is scaled.
     - COCO: run lengths, compressed or not; an annotation or a list of them; an annotation file,
-      of which the objects of one picture are taken. Polygons are filled as COCO fills them.
-    - labelme: polygons and rectangles; shapes of one label and group are one object.
+      of which the objects of one picture are taken. Polygons are filled as COCO fills them; an
+      annotation without any is its box.
+    - labelme and X-AnyLabeling, ISAT, Label Studio, YOLO: all shapes that have an area.
 
     Args:
         source: a path, or the content of a file as bytes.
         size_hw: the size of the picture the masks belong to.
-        picture: its file name, which finds its objects in an annotation file of several pictures.
+        picture: its file name or path, which finds its objects in a file of several pictures.
+        choice: how to read a picture of labels.
+        drawn_hw: the size before the picture was scaled to `size_hw`, if it was; coordinates
+            refer to it where the file does not say otherwise.
+        named: whether a file of several pictures has to name this one; else its size may tell.
         max_bytes: the largest file to accept.
+        max_pixels: the most pixels to accept of a picture of labels.
 
     Returns:
         1 to `types.MAX_OBJECTS` objects, each with at least one pixel, in the file's order.
 
     Raises:
-        InputError: the file cannot be read, is of no such kind, does not fit the picture, or
-            marks nothing.
+        InputError: the file cannot be read, is of no such kind, does not fit the picture, can be
+            read in two ways, or marks nothing.
     """
+    size_hw = int(size_hw[0]), int(size_hw[1])
+    drawn_hw = drawn_hw or size_hw
     data = read_bytes(source, max_bytes)
     if data.lstrip()[:3].startswith(_JSON_STARTS):
-        found = _objects(_parse(data, source), size_hw, picture)
-    else:
-        found = _from_picture(source, size_hw, max_bytes)
-    objects = _few(found, source)
-    for number, item in enumerate(objects, start=1):
-        if not item.mask.any():
-            raise InputError(
-                f"Object {number} of the mask file {source_name(source)} marks no pixel; remove it "
-                "from the file."
-            )
-    return objects
+        document = _parse(data, source)
+        annotations = _annotations(document, picture, size_hw, drawn_hw, named)
+        return _drawn(annotations, source, choice)
+    if kind_of(data) == "text" and is_yolo(data):
+        return _drawn(read_yolo(data, size_hw), source, choice)
+    return _from_picture(source, data, size_hw, drawn_hw, choice, max_pixels)
 
 
-def _few(found: Iterable[NamedMask], source: Source) -> tuple[NamedMask, ...]:
-    """Collect the objects, and stop where there are too many."""
-    objects: list[NamedMask] = []
-    for item in found:
-        if len(objects) == MAX_OBJECTS:
-            raise InputError(
-                f"The mask file {source_name(source)} has more than {MAX_OBJECTS} objects; split it."
-            )
-        objects.append(item)
-    if not objects:
-        raise InputError(f"The mask file {source_name(source)} has no object for this picture.")
-    return tuple(objects)
+def read_mask(
+    source: Source,
+    size_hw: tuple[int, int],
+    *,
+    choice: LabelChoice = AUTO,
+    max_bytes: int = MAX_IMAGE_BYTES,
+    max_pixels: int = MAX_IMAGE_PIXELS,
+) -> BoolArray:
+    """Read the mask of one object, bool (height, width): all objects of a file together.
+
+    Raises:
+        InputError: as `read_masks`.
+    """
+    found = read_masks(source, size_hw, choice=choice, max_bytes=max_bytes, max_pixels=max_pixels)
+    return all_masks(found)
 
 
-def _from_picture(source: Source, size_hw: tuple[int, int], max_bytes: int) -> Iterable[NamedMask]:
-    image = open_picture(source, max_bytes)
-    numbers = _numbers(image) if (image.height, image.width) == tuple(size_hw) else []
-    if not numbers:  # a plain mask, or one that does not fit
-        return (NamedMask("", read_mask(source, size_hw, max_bytes=max_bytes)),)
-    pixels = np.asarray(image)
-    return (NamedMask(str(number), np.asarray(pixels == number)) for number in numbers)
+def all_masks(found: MaskFile) -> BoolArray:
+    """Return all objects of a file as one mask, bool (height, width)."""
+    return np.asarray(np.any([item.mask for item in found.masks], axis=0))
 
 
-def _numbers(image: Image.Image) -> list[int]:
-    """Return the pixel values that stand for objects; none if the picture is a plain mask."""
-    deep = image.mode.startswith("I;16")
-    if not (deep or image.mode in ("L", "P")) or image.has_transparency_data:
-        return []
-    used = np.flatnonzero(np.bincount(np.asarray(image).ravel()))
-    if image.mode != "P":
-        return [int(n) for n in used if n] if used[-1] <= MAX_OBJECTS else []
-    palette = np.zeros(768, dtype=np.uint8)
-    given = image.getpalette("RGB") or []
-    palette[: len(given)] = given
-    colors = palette.reshape(-1, 3)[used]
-    if (colors == colors[:, :1]).all():  # a grey picture stored with a palette
-        return []
-    black = used[~colors.any(axis=1)]
-    return [int(n) for n in np.setdiff1d(used, black if len(black) else [0])]
+def _from_picture(
+    source: Source,
+    data: bytes,
+    size_hw: tuple[int, int],
+    drawn_hw: tuple[int, int],
+    choice: LabelChoice,
+    max_pixels: int,
+) -> MaskFile:
+    image = open_picture(source if not isinstance(source, bytes) else data, len(data), max_pixels)
+    shape = image.height, image.width
+    if shape not in (size_hw, drawn_hw) and not is_scaled(shape, drawn_hw):
+        turned = shape == size_hw[::-1]
+        raise InputError(
+            f"The mask {source_name(source)} is {image.width} x {image.height}, the picture "
+            f"{size_hw[1]} x {size_hw[0]}; "
+            + ("turn it upright." if turned else "give a mask of the picture's own shape.")
+        )
+    lossy = kind_of(data) in ("JPEG", "AVIF", "HEIF") or (
+        kind_of(data) == "WEBP" and b"VP8L" not in data[:64]
+    )
+    try:
+        found = read_label_picture(image, choice, lossy=lossy)
+    except InputError as error:
+        raise InputError(f"The mask {source_name(source)} is not clear. {error}") from error
+    if not any(item.mask.any() for item in found.masks):
+        raise InputError(
+            f"The mask {source_name(source)} marks no pixel as the object; paint the object white "
+            "on black."
+        )
+    notices = found.notices
+    if shape not in (size_hw, drawn_hw):
+        told = f"scaled from {shape[1]} x {shape[0]} to the picture's {size_hw[1]} x {size_hw[0]}"
+        notices = (*notices, told)
+    masks: list[NamedMask] = []
+    lost: list[NamedMask] = []
+    for item in found.masks:
+        mask = nearest_mask(item.mask, size_hw)
+        (masks if mask.any() else lost).append(replace(item, mask=mask))
+    if not masks:
+        raise InputError(
+            f"The mask {source_name(source)} vanishes when it is scaled to {size_hw[1]} x "
+            f"{size_hw[0]}; give a larger one."
+        )
+    if lost:
+        names = ", ".join(item.label for item in lost[:6])
+        notices = (*notices, f"left out, as nothing is left of them when scaled: {names}")
+    return MaskFile(tuple(masks), notices)
 
 
 def _parse(data: bytes, source: Source) -> Any:
@@ -135,164 +169,84 @@ def _parse(data: bytes, source: Source) -> Any:
         ) from error
 
 
-def _objects(document: Any, size_hw: tuple[int, int], picture: str) -> Iterable[NamedMask]:
+def _annotations(
+    document: Any,
+    picture: str,
+    size_hw: tuple[int, int],
+    drawn_hw: tuple[int, int],
+    named: bool,
+) -> Annotations:
     """Find out which kind of JSON it is."""
+    if isinstance(document, (list, Mapping)) and is_label_studio(document):
+        return read_label_studio(document, picture, size_hw, drawn_hw)
     if isinstance(document, list):
-        return _annotations(document, size_hw, {})
+        return read_annotation_list(document, picture, size_hw, drawn_hw, {})
     if isinstance(document, Mapping):
         if "shapes" in document:
-            return _labelme(document, size_hw)
+            return read_labelme(document, size_hw, drawn_hw)
         if "annotations" in document:
-            return _annotation_file(document, size_hw, picture)
+            return read_coco_file(document, picture, size_hw, drawn_hw, named=named)
+        if is_isat(document):
+            return read_isat(document, size_hw, drawn_hw)
         if "segmentation" in document or "counts" in document:
-            return _annotations([document], size_hw, {})
+            return read_annotation_list([document], picture, size_hw, drawn_hw, {})
     raise InputError(f"This JSON holds no masks known here; give {_KINDS}.")
 
 
-def _annotation_file(
-    document: Mapping[str, Any], size_hw: tuple[int, int], picture: str
-) -> Iterable[NamedMask]:
-    images = _records(document.get("images", []), "images")
-    rows = _records(document["annotations"], "annotations")
-    names = {
-        str(row.get("id")): str(row.get("name", ""))
-        for row in _records(document.get("categories", []), "categories")
-    }
-    if len(images) > 1:
-        stem = Path(picture).stem
-        images = [row for row in images if Path(str(row.get("file_name", ""))).stem == stem]
-        if not stem:
-            raise InputError("The annotation file has several pictures; give the masks of one.")
-        if len(images) != 1:
+def _drawn(annotations: Annotations, source: Source, choice: LabelChoice) -> MaskFile:
+    """Draw what can be drawn, and list the rest."""
+    remarks: Counter[str] = Counter()
+    masks = tuple(item for item in _united(annotations, remarks, source) if item.mask.any())
+    reasons = [text + (f" ({count} times)" if count > 1 else "") for text, count in remarks.items()]
+    if not masks:
+        raise InputError(
+            f"The mask file {source_name(source)} has no object for this picture"
+            + (f"; {reasons[0]}." if reasons else "; export it with one.")
+        )
+    if choice.invert:
+        if len(masks) > 1:
+            raise InputError(f"A mask with one object can be inverted, this file has {len(masks)}.")
+        masks = (replace(masks[0], mask=~masks[0].mask),)
+    if len(reasons) > _SHOWN:
+        more = sum(remarks.values()) - sum(list(remarks.values())[:_SHOWN])
+        reasons = [*reasons[:_SHOWN], f"and {more} more records like these"]
+    return MaskFile(masks, (*annotations.notices, *reasons))
+
+
+def _united(annotations: Annotations, remarks: Counter[str], source: Source) -> list[NamedMask]:
+    """Draw all parts, those of one key as one object; `remarks` is told of what is amiss."""
+    masks: list[NamedMask] = []
+    places: dict[Any, int] = {}
+    for part in annotations.parts:
+        mask = _mask_of(part, remarks)
+        if mask is None:
+            continue
+        if part.cuts:
+            masks = [replace(item, mask=item.mask & ~mask) for item in masks]
+            continue
+        place = len(masks) if part.key is None else places.setdefault(part.key, len(masks))
+        if place < len(masks):
+            masks[place] = replace(masks[place], mask=masks[place].mask | mask)
+        elif len(masks) == MAX_OBJECTS:
             raise InputError(
-                f"The annotation file has several pictures, and {len(images)} of them are called "
-                f"{ascii(stem)}; give a picture with the name it has there."
+                f"The mask file {source_name(source)} has more than {MAX_OBJECTS} objects; split it."
             )
-    for image in images:
-        if (image.get("height"), image.get("width")) != tuple(size_hw):
-            raise _other_size(image.get("width"), image.get("height"), size_hw)
-        rows = [row for row in rows if row.get("image_id") == image.get("id")]
-    return _annotations(rows, size_hw, names)
+        else:
+            masks.append(NamedMask(part.label, mask))
+    return masks
 
 
-def _annotations(
-    rows: Sequence[Any], size_hw: tuple[int, int], names: Mapping[str, str]
-) -> Iterable[NamedMask]:
-    rows = _records(rows, "annotations")
-    if len({str(row.get("image_id")) for row in rows}) > 1:
-        raise InputError(
-            "The annotations belong to several pictures, and nothing says to which; give the whole "
-            "annotation file, or those of one picture."
-        )
-    for row in rows:
-        category = str(row.get("category_id", ""))
-        label = names.get(category, category)
-        yield NamedMask(label, _segmentation(row.get("segmentation", row), size_hw))
-
-
-def _segmentation(value: Any, size_hw: tuple[int, int]) -> BoolArray:
-    if isinstance(value, list):
-        polygons = [_corners(part) for part in value]
-        return _filled(polygons, size_hw)
-    if not isinstance(value, Mapping) or not {"size", "counts"} <= value.keys():
-        raise InputError(
-            "A segmentation is a list of polygons or run lengths with size and counts; export it "
-            "again."
-        )
-    size = value["size"]
-    if not isinstance(size, list) or size != [*size_hw]:
-        height, width = size if isinstance(size, list) and len(size) == 2 else (None, None)
-        raise _other_size(width, height, size_hw)
-    if isinstance(value["counts"], list):
-        return _uncompressed(value["counts"], size_hw)
-    return decode_rle(value)
-
-
-def _uncompressed(counts: list[Any], size_hw: tuple[int, int]) -> BoolArray:
-    """Return the mask of run lengths that go down the columns, the first outside the object."""
-    height, width = size_hw
-    if not all(type(count) is int and count >= 0 for count in counts) or sum(counts) != (
-        height * width
-    ):
-        raise InputError(
-            f"The run lengths do not fill a mask of {width} x {height} pixels; export it again."
-        )
-    inside = np.arange(len(counts)) % 2 == 1
-    return np.ascontiguousarray(np.repeat(inside, counts).reshape(width, height).T)
-
-
-def _labelme(document: Mapping[str, Any], size_hw: tuple[int, int]) -> Iterable[NamedMask]:
-    size = document.get("imageHeight"), document.get("imageWidth")
-    if size != (None, None) and size != tuple(size_hw):
-        raise _other_size(size[1], size[0], size_hw)
-    groups: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
-    for number, shape in enumerate(_records(document["shapes"], "shapes")):
-        group = shape.get("group_id")
-        key = str(shape.get("label", "")), f"shape {number}" if group is None else f"group {group}"
-        groups.setdefault(key, []).append(_shape(shape))
-    return (NamedMask(key[0], _filled(parts, size_hw)) for key, parts in groups.items())
-
-
-def _shape(shape: Mapping[str, Any]) -> NDArray[np.float64]:
-    kind, points = shape.get("shape_type", "polygon"), shape.get("points")
-    if kind not in ("polygon", "rectangle") or not isinstance(points, list):
-        raise InputError(
-            f"The shape {ascii(str(shape.get('label', '')))[:80]} is a {ascii(str(kind))[:40]}; only "
-            "polygons and rectangles have an area here. Remove it, or draw it as a polygon."
-        )
-    if not all(isinstance(point, list) and len(point) == 2 for point in points):
-        raise InputError("A point of a labelme shape is [x, y]; save the file again.")
-    if kind == "rectangle" and len(points) == 2:
-        (x0, y0), (x1, y1) = points
-        points = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
-    return _corners([value for point in points for value in point])
-
-
-def _corners(values: Any) -> NDArray[np.float64]:
-    """Return x0, y0, x1, y1, ... as an array."""
-    if not isinstance(values, list) or len(values) < 6 or len(values) % 2:
-        raise InputError("A polygon is a list of at least three x, y pairs; export it again.")
-    if not all(type(value) in (int, float) and abs(value) < math.inf for value in values):
-        raise InputError("A polygon's corners are finite numbers; export it again.")
+def _mask_of(part: Part, remarks: Counter[str]) -> BoolArray | None:
+    """Draw a part; None if it has no area in the picture."""
+    label = ascii(part.label[:_LABEL_LENGTH])
     try:
-        return np.asarray(values, dtype=np.float64)
-    except OverflowError as error:
-        raise InputError("A polygon's corner lies far outside the picture.") from error
-
-
-def _filled(polygons: Sequence[NDArray[np.float64]], size_hw: tuple[int, int]) -> BoolArray:
-    """Fill the polygons of one object."""
-    if not polygons:
-        raise InputError("A segmentation has no polygon; remove it from the file.")
-    height, width = size_hw
-    perimeter = 0.0
-    for corners in polygons:
-        points = corners.reshape(-1, 2)
-        most = (2 * width, 2 * height)
-        if (points < (-width, -height)).any() or (points > most).any():
-            raise InputError(
-                f"A polygon's corner lies far outside the picture of {width} x {height} pixels; "
-                "give its corners in pixels of the picture."
-            )
-        perimeter += float(np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum())
-    if perimeter > MAX_PERIMETER:
-        raise InputError(
-            f"The polygons of one object are {perimeter:,.0f} pixels around, at most "
-            f"{MAX_PERIMETER:,} are filled; give the mask as a picture."
-        )
-    parts = coco.frPyObjects([corners.tolist() for corners in polygons], height, width)
-    return np.ascontiguousarray(coco.decode(coco.merge(parts)), dtype=np.bool_)
-
-
-def _records(rows: Any, name: str) -> list[Mapping[str, Any]]:
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        raise InputError(f"The {name} of a mask file are a list of records; export it again.")
-    return rows
-
-
-def _other_size(width: Any, height: Any, size_hw: tuple[int, int]) -> InputError:
-    return InputError(
-        f"The mask file belongs to a picture of {ascii(str(width))[1:-1][:20]} x "
-        f"{ascii(str(height))[1:-1][:20]} pixels, this one is {size_hw[1]} x {size_hw[0]}; give "
-        "the masks of this very picture."
-    )
+        mask = part.draw()
+    except InputError as error:
+        remarks[f"left out {label}: {str(error).rstrip('.')}"] += 1
+        return None
+    if not mask.any():
+        remarks[f"left out {label}: it marks no pixel of the picture"] += 1
+        return None
+    if part.remark:
+        remarks[f"{label}: {part.remark}"] += 1
+    return mask

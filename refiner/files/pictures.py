@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from refiner.types import BoolArray, ImageArray, InputError
+from refiner.types import ImageArray, InputError
 
 Source = str | os.PathLike[str] | bytes
 
@@ -95,53 +95,6 @@ def read_image(
     image = open_picture(source, max_bytes, max_pixels, formats)
     with _quiet_pillow(), _as_input_error(source):
         return np.array(_to_rgb(image))
-
-
-def read_mask(
-    source: Source,
-    size_hw: tuple[int, int],
-    *,
-    max_bytes: int = MAX_IMAGE_BYTES,
-    max_pixels: int = MAX_IMAGE_PIXELS,
-    formats: tuple[str, ...] = IMAGE_FORMATS,
-) -> BoolArray:
-    """Read a mask that some tool saved as a picture; EXIF orientation is applied.
-
-    The first rule that fits tells where the object is:
-
-    - anything is transparent: alpha above 127;
-    - a palette: any colour but black, or any index but 0 if nothing is black;
-    - no value above 1: not 0;
-    - all else: the brightest channel above 127, one half.
-
-    Args:
-        source: a path, or the content of a file as bytes.
-        size_hw: the size of the picture the mask belongs to.
-        max_bytes: the largest file to accept.
-        max_pixels: the most pixels to accept, checked before decoding; Pillow adds its own bound
-            of about 178 million.
-        formats: the formats to accept, a subset of `IMAGE_FORMATS`.
-
-    Returns:
-        bool (height, width), with at least one pixel set.
-
-    Raises:
-        InputError: as `read_image`; or the mask is of another size, or empty.
-    """
-    image = open_picture(source, max_bytes, max_pixels, formats)
-    if (image.height, image.width) != tuple(size_hw):
-        raise InputError(
-            f"The mask {source_name(source)} is {image.width} x {image.height}, the picture "
-            f"{size_hw[1]} x {size_hw[0]}; give a mask of the picture's own size."
-        )
-    with _quiet_pillow(), _as_input_error(source):
-        mask = _to_mask(image)
-    if not mask.any():
-        raise InputError(
-            f"The mask {source_name(source)} marks no pixel as the object; paint the object white "
-            "(above 127 of 255) on black."
-        )
-    return mask
 
 
 def scaled_down(image: ImageArray, long_side: int) -> ImageArray:
@@ -289,23 +242,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _grey_16_to_8(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.rint(np.asarray(image, dtype=np.float32) / 257).astype(np.uint8)
-
-
-def _to_mask(image: Image.Image) -> BoolArray:
-    if image.has_transparency_data:
-        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
-        if alpha.min() < 255:
-            return np.asarray(alpha > 127)
-    if image.mode == "P":
-        coloured = np.asarray(image.convert("RGB")).any(axis=2)
-        return np.asarray(np.asarray(image) != 0 if coloured.all() else coloured)
-    if image.mode in _DEEP_GREY:
-        brightest = np.asarray(image)
-        half = 127 * 257 + 128
-    else:
-        brightest = np.asarray(_to_rgb(image)).max(axis=2)
-        half = 127
-    return np.asarray(brightest > (0 if brightest.max() <= 1 else half))
 
 
 @contextmanager

@@ -43,7 +43,8 @@ def test_the_map_names_what_exists():
     ("old", "new", "names"),
     [
         ("refiner.image", "refiner.predict.segmenter", ("load_segmenter", "ImageSegmenter")),
-        ("refiner.media", "refiner.files.pictures", ("read_image", "read_mask")),
+        ("refiner.media", "refiner.files.pictures", ("read_image",)),
+        ("refiner.media", "refiner.files.mask_files", ("read_mask",)),
     ],
 )
 def test_old_paths_work_and_name_the_new_one(old, new, names):

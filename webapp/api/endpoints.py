@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 import gradio as gr
 
+from refiner.files.labels import LabelChoice
 from refiner.files.run_lengths import encode_rle
 from refiner.metrics import iou
 from refiner.types import InputError, Mask, Prompts
@@ -17,7 +18,7 @@ from webapp.api.inputs import TELL_SECONDS, Inbox, client_errors, read_box
 from webapp.api.track_video import ClipEndpoint
 from webapp.compare.queue import Jobs
 from webapp.compare.run import compare, pair_sample, read_plan
-from webapp.image.mask_prompts import read_mask_prompts
+from webapp.image.mask_reading import picture_name, read_uploaded_masks
 from webapp.shared import text
 from webapp.shared.backbones import Models
 from webapp.shared.events import EVENT
@@ -49,9 +50,10 @@ class ImageComparison(TypedDict):
 
 
 class Refinement(TypedDict):
-    """The refined mask of every object in the mask file."""
+    """The refined mask of every object in the mask file, and how that was understood."""
 
     objects: list[RefinedAnswer]
+    notices: list[str]
     backbone: str
 
 
@@ -114,13 +116,17 @@ class Endpoints:
         image: gr.FileData,
         mask: gr.FileData,
         points: list[list[float]] | None = None,
+        labels: Literal["auto", "binary", "ids", "colours"] = "auto",
+        invert: bool = False,
     ) -> Refinement:
         """Refine the masks of any tool with SAM2Refiner.
 
         Args:
             image: the picture.
-            mask: a mask picture, an index PNG, COCO or labelme JSON, of the picture's size.
+            mask: a picture of labels, or annotations of COCO, labelme, ISAT, Label Studio or YOLO.
             points: clicks that correct a single object's mask, [x, y, 1] on it or [x, y, 0] beside it.
+            labels: how to read a picture of labels: one object, an object a number or a colour.
+            invert: whether the object is what is not marked.
 
         Returns:
             A mask an object as COCO run lengths; of pictures scaled down at that smaller size.
@@ -129,22 +135,33 @@ class Endpoints:
             segmenter = self._models.first
             pixels, scale = self._inbox.picture(image)
             file = self._inbox.file(mask)
-            masks = read_mask_prompts(file, scale.worked_hw, scale.original_hw, self._limits)
+            found = read_uploaded_masks(
+                file,
+                scale.worked_hw,
+                scale.original_hw,
+                self._limits,
+                name=picture_name(image.get("orig_name")) if isinstance(image, dict) else "",
+                choice=LabelChoice(labels, invert),
+            )
             clicks = self._inbox.clicks(points, scale)
-            if len(masks) > self._limits.objects:
+            if len(found.masks) > self._limits.objects:
                 raise InputError(
-                    f"The mask file has {len(masks)} objects, at most {self._limits.objects} are "
+                    f"The mask file has {len(found.masks)} objects, at most {self._limits.objects} are "
                     "refined at once; split it."
                 )
-            if clicks and len(masks) > 1:
+            if clicks and len(found.masks) > 1:
                 raise InputError("Clicks correct the mask of a single object; the file has more.")
             objects: list[RefinedAnswer] = []
-            for item in masks:
+            for item in found.masks:
                 prompts = Prompts(clicks, mask=item.mask)
                 refined = segmenter.segment(pixels, [prompts]).objects[0].refined
                 given_iou = iou(refined.mask, item.mask)
                 objects.append({"label": item.label, "given_iou": given_iou, **_answer(refined)})
-            return {"objects": objects, "backbone": segmenter.info.backbone}
+            return {
+                "objects": objects,
+                "notices": list(found.notices),
+                "backbone": segmenter.info.backbone,
+            }
 
     def prompt_curve(
         self,

@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from refiner.files.mask_files import all_masks
 from refiner.files.run_lengths import PackedPair
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
+from webapp.image.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
-from webapp.image.truth_brush import BRUSH_ACTIONS, read_truth
+from webapp.image.truth_brush import BRUSH_ACTIONS
 from webapp.image.truth_curve import with_scores
 from webapp.shared import text
 from webapp.shared.backbones import Models
@@ -79,6 +81,7 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
         original_hw=(image.shape[0], image.shape[1]),
         path=studio.publish(pixels),
         label=text.YOUR_PICTURE,
+        name=picture_name(message.values.get("name")),
     )
     return Outcome(state.open(picture))
 
@@ -116,8 +119,16 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[I
     if message.picture != picture.key:
         return Outcome(state)
     file = studio.uploads.file(read_text(message.values, "path"))
-    mask = read_truth(file, picture, studio.limits)
-    return Outcome(complete(studio, state.with_truth(mask, text.UPLOADED_TRUTH)))
+    reading = read_uploaded_masks(
+        file,
+        picture.size_hw,
+        picture.original_hw,
+        studio.limits,
+        name=picture.name,
+        choice=read_choice(message.values),
+    )
+    state = complete(studio, state.with_truth(all_masks(reading), text.UPLOADED_TRUTH))
+    return Outcome(state, notice_line(reading.notices))
 
 
 def drop_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:

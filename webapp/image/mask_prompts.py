@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from refiner.files.mask_files import NamedMask, read_masks
+from refiner.files.labels import NamedMask
 from refiner.files.run_lengths import encode_rle
-from refiner.types import InputError
 from webapp.image.actions import Studio, complete
+from webapp.image.mask_reading import check_room, notice_line, read_choice, read_uploaded_masks
 from webapp.image.state import ImageState, MaskRecord
 from webapp.shared.events import Outcome
-from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_count, read_text
-from webapp.shared.pictures import worked_mask
 
 
 def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
@@ -32,34 +29,18 @@ def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[Im
     chosen = read_count(message.values, "object")
     state.scene.find(chosen)
     file = studio.uploads.file(read_text(message.values, "path"))
-    masks = read_mask_prompts(file, picture.size_hw, picture.original_hw, studio.limits)
-    free = studio.limits.objects - len(state.scene.objects) + 1
-    if len(masks) > free:
-        raise InputError(
-            f"The file has {len(masks)} objects and there is room for {free}; at most "
-            f"{studio.limits.objects} fit on one picture. Remove some first."
-        )
-    return Outcome(complete(studio, _with_masks(state, chosen, masks)))
-
-
-def read_mask_prompts(
-    file: Path, size_hw: tuple[int, int], original_hw: tuple[int, int], limits: Limits
-) -> tuple[NamedMask, ...]:
-    """Read the masks of a picture, as it is worked on or as it was before it was scaled down.
-
-    Raises:
-        InputError: they are unreadable or of neither size.
-    """
-    most = limits.file_megabytes * 1_000_000
-    try:
-        return read_masks(file, size_hw, max_bytes=most)
-    except InputError:
-        if original_hw == size_hw:
-            raise
-    return tuple(
-        replace(item, mask=worked_mask(item.mask, size_hw))
-        for item in read_masks(file, original_hw, max_bytes=most)
+    reading = read_uploaded_masks(
+        file,
+        picture.size_hw,
+        picture.original_hw,
+        studio.limits,
+        name=picture.name,
+        choice=read_choice(message.values),
     )
+    free = studio.limits.objects - len(state.scene.objects) + 1
+    check_room(len(reading.masks), free, studio.limits.objects)
+    state = complete(studio, _with_masks(state, chosen, reading.masks))
+    return Outcome(state, notice_line(reading.notices))
 
 
 def _with_masks(state: ImageState, chosen: int, masks: Sequence[NamedMask]) -> ImageState:

@@ -25,6 +25,7 @@ class Picture:
         path: the file that browsers are shown.
         label: what to call it on the page.
         licence: whose it is and on what terms; empty for a visitor's own.
+        name: of the visitor's file; finds it in an annotation file of several pictures.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Picture:
     path: str
     label: str = ""
     licence: str = ""
+    name: str = ""
 
     @property
     def size_hw(self) -> tuple[int, int]:

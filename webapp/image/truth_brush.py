@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.files.pictures import open_picture, read_mask
 from refiner.types import BoolArray, InputError
-from webapp.image.state import ImageState, Picture
+from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Apply, Values, is_number, read_point
-from webapp.shared.pictures import worked_mask
 
 MAX_POINTS = 1000
 MIN_RADIUS = 1.0
@@ -38,20 +35,6 @@ class Stroke:
     points: Numbers
     radius: float
     erase: bool
-
-
-def read_truth(file: Path, picture: Picture, limits: Limits) -> BoolArray:
-    """Read a mask of a picture, as it was before it was scaled down or as it is worked on.
-
-    Raises:
-        InputError: it is no mask, is empty, or of neither size.
-    """
-    max_bytes, max_pixels = limits.file_megabytes * 1_000_000, limits.megapixels * 1_000_000
-    stored = open_picture(file, max_bytes, max_pixels)
-    worked = (stored.height, stored.width) == picture.size_hw
-    size_hw = picture.size_hw if worked else picture.original_hw
-    mask = read_mask(file, size_hw, max_bytes=max_bytes, max_pixels=max_pixels)
-    return worked_mask(mask, picture.size_hw)
 
 
 def read_stroke(state: ImageState, values: Values) -> Stroke:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from refiner.files.pictures import read_mask
+from refiner.files.mask_files import read_mask
 from refiner.types import BoolArray, Box, Click, ImageArray, InputError, Prompts
 from refiner.video_types import FramePrompts
 from webapp.shared.limits import Limits

@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 from PIL import Image
 
+from refiner.files.annotations.parts import nearest_mask
 from refiner.files.pictures import scaled_down
 from refiner.types import BoolArray, ImageArray, check_image
 from webapp.shared.limits import Limits
@@ -51,10 +51,7 @@ def worked_size(image: ImageArray, limits: Limits) -> ImageArray:
 
 def worked_mask(mask: BoolArray, size_hw: tuple[int, int]) -> BoolArray:
     """Return the mask at `size_hw` (height, width), each pixel that of the nearest one."""
-    if mask.shape == size_hw:
-        return mask
-    small = Image.fromarray(mask).resize(size_hw[::-1], Image.Resampling.NEAREST)
-    return np.asarray(small, dtype=np.bool_)
+    return nearest_mask(mask, size_hw)
 
 
 def jpeg(image: ImageArray, quality: int = JPEG_QUALITY) -> bytes:

@@ -147,7 +147,8 @@ CANVAS = {
     "painted": "Overlay",
     "json": "JSON (prompts, COCO RLE)",
     "give_mask": "Refine a mask…",
-    "give_mask_hint": "Upload a mask of another tool (PNG, COCO or labelme JSON): SAM2Refiner "
+    "give_mask_hint": "Upload a mask of another tool (a picture, or annotations of COCO, labelme, ISAT, Label Studio "
+    "or YOLO): SAM2Refiner "
     "refines it, clicks correct it",
     "delete_mask_hint": "Take the uploaded mask away from this object",
     "given": "Mask",

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from refiner.commands.parser import main
-from refiner.files.mask_files import read_masks
+from refiner.files.mask_files import read_mask, read_masks
 from refiner.files.painting import mask_png
-from refiner.files.pictures import read_image, read_mask
+from refiner.files.pictures import read_image
 from refiner.files.run_lengths import encode_rle
 from refiner.predict.cascade import refine
 from refiner.predict.segmenter import load_segmenter
@@ -77,7 +77,7 @@ def test_a_folder_is_refined_picture_by_picture(folders, command, capsys):
     assert "2 objects of 2 pictures" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == {"a.png", "b.png", "result.json"}
     for name in ("a", "b"):
-        (item,) = read_masks(out / "result.json", (60, 80), picture=f"{name}.png")
+        (item,) = read_masks(out / "result.json", (60, 80), picture=f"{name}.png").masks
         assert np.array_equal(item.mask, read_mask(out / f"{name}.png", (60, 80)))
 
 
@@ -120,24 +120,86 @@ def test_nothing_refined_is_an_error(folders, command, capsys):
     )
 
 
-def test_pictures_without_a_mask_are_named_before_any_work(folders, command, capsys):
+def test_a_picture_without_a_mask_and_other_files_stop_nothing(folders, command, capsys):
     images, masks, out = folders
     (masks / "b.png").unlink()
-    assert "1 of 2 pictures have no mask" in refused(capsys, command(images, masks, out))
+    (masks / "c.png").write_bytes(mask_png(BOX))
+    (images / "Thumbs.db").write_text("x")
+    (images / "notes.py").write_text("print()")
+    assert command(images, masks, out) == 1
+    said = capsys.readouterr().out
+    assert "1 object of 1 picture," in said
+    assert "Left out b.png: no mask of its name" in said
+    for name in ("Thumbs.db: no picture", "notes.py: no picture", "c.png: a mask without its"):
+        assert f"Not used: {name}" in said
+
+
+def test_files_that_are_no_pictures_are_no_failure(folders, command):
+    images, masks, out = folders
+    (images / "Thumbs.db").write_text("x")
+    assert command(images, masks, out) == 0
+
+
+def test_a_folder_without_a_pair_is_refused(folders, command, capsys):
+    images, masks, out = folders
+    for path in images.iterdir():
+        path.unlink()
+    assert "has no picture with a mask" in refused(capsys, command(images, masks, out))
     assert not out.exists()
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda images, masks: (images / "a.jpg").write_bytes(b"x"), "both a.jpg and a.png"),
-        (lambda images, masks: [path.unlink() for path in images.iterdir()], "has no files"),
-    ],
-)
-def test_folders_that_cannot_be_paired_are_refused(folders, command, capsys, change, reason):
+def test_no_two_objects_share_a_file(folders, command, capsys):
     images, masks, out = folders
-    change(images, masks)
-    assert reason in refused(capsys, command(images, masks, out))
+    (images / "b.png").rename(images / "a_2.png")
+    (masks / "b.png").rename(masks / "a_2.png")
+    numbers = BOX.astype(np.uint8)
+    numbers[:10] = 2
+    Image.fromarray(numbers).save(masks / "a.png")
+    assert command(images, masks, out) == 0
+    rows = json.loads((out / "result.json").read_text())["annotations"]
+    names = [row["file_name"] for row in rows]
+    assert len({*names}) == len(names) == 3
+    assert "a_2.png" in names
+    for row, name in zip(rows, names, strict=True):
+        assert encode_rle(read_mask(out / name, (60, 80))) == row["segmentation"]
+    assert "Notice: a.png: 2 objects (1, 2)" in capsys.readouterr().out
+
+
+def test_pictures_and_annotations_of_one_folder(folders, command, picture):
+    images, _, out = folders
+    corners = [[30, 20], [70, 20], [70, 50], [30, 50]]
+    for name in "ab":
+        shapes = [{"label": "ball", "points": corners}, {"label": "x", "points": [[1, 1]]}]
+        (images / f"{name}.json").write_text(json.dumps({"shapes": shapes}))
+    assert command(images, images, images / "out") == 0
+    assert command(images, images, images / "out") == 0  # results are no pictures
+    assert {path.name for path in (images / "out").iterdir()} == {"a.png", "b.png", "result.json"}
+
+
+def test_a_file_in_place_of_the_folder_is_named(folders, command, capsys):
+    images, masks, out = folders
+    out.write_text("x")
+    assert f"{out} is a file; --out names the folder" in refused(
+        capsys, command(images / "a.png", masks / "a.png", out)
+    )
+
+
+def test_a_picture_of_one_pixel_is_refused_in_words(folders, command, capsys):
+    images, masks, out = folders
+    for folder in (images, masks):
+        Image.new("L", (1, 1), 255).save(folder / "a.png")
+    assert "a single pixel" in refused(capsys, command(images / "a.png", masks / "a.png", out))
+
+
+def test_the_choice_of_labels_reaches_the_reader(folders, command):
+    images, masks, out = folders
+    (masks / "a.png").write_bytes(mask_png(~BOX))
+    plain = (images / "a.png", masks / "a.png", out)
+    assert command(*plain, "--labels", "binary", "--invert") == 0
+    inverted = json.loads((out / "result.json").read_text())["annotations"]
+    (masks / "a.png").write_bytes(mask_png(BOX))
+    assert command(*plain) == 0
+    assert json.loads((out / "result.json").read_text())["annotations"] == inverted
 
 
 def test_clicks_and_a_folder_do_not_go_together(folders, command, capsys):

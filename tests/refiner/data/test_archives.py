@@ -222,7 +222,7 @@ def test_what_does_not_pair_is_refused(zipped, files, reason):
 @pytest.mark.parametrize(
     ("image", "mask", "reason"),
     [
-        (png(PHOTO), png(LEFT[:20]), "'a': .*own size"),
+        (png(PHOTO), png(LEFT[:20]), "'a': .*own shape"),
         (png(PHOTO), png(0 * LEFT), "'a': .*no pixel"),
         (b"text", png(LEFT), "'a': .*not a picture"),
         (png(PHOTO), png(LEFT)[:55], "'a': .*damaged or incomplete"),

@@ -119,8 +119,9 @@ def test_files_that_do_not_fit_the_row_are_refused(tmp_path):
     row.mask.write_bytes(b"no picture")
     with pytest.raises(InputError, match="Cannot read the label map"):
         read_image_and_labels(row)
-    save(row.mask, np.zeros((4, 6, 3), np.uint8))
-    with pytest.raises(InputError, match="one 8-bit channel, got mode RGB"):
+    colours = np.arange(400 * 3, dtype=np.uint16).reshape(20, 20, 3) % 256
+    save(row.mask, colours.astype(np.uint8))
+    with pytest.raises(InputError, match="label map .* numbers more than 255 objects"):
         read_image_and_labels(row)
     save(row.mask, np.zeros((6, 4), np.uint8))
     with pytest.raises(InputError, match="label map .* is 4 x 6, the manifest says 6 x 4 for a"):

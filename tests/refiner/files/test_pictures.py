@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, PngImagePlugin
 
-from refiner.files import painting, pictures
+from refiner.files import pictures
+from refiner.files.mask_files import read_mask
 from refiner.types import Box, Click, InputError, Prompts
 
 MARK = (200, 30, 40)
@@ -548,92 +549,6 @@ def test_pillows_own_settings_stay_as_they_are():
     assert before == Image.MAX_IMAGE_PIXELS
 
 
-# Masks
-
-
-MASK = np.zeros((6, 9), bool)
-MASK[1:4, 2:5] = True
-
-
-def levels(low, high, dtype=np.uint8):
-    return Image.fromarray(np.where(MASK, high, low).astype(dtype))
-
-
-def mask_palette(colors):
-    image = levels(0, 1)
-    image = Image.frombytes("P", image.size, image.tobytes())
-    image.putpalette([value for color in colors for value in color])
-    return image
-
-
-def alpha_mask(mode):
-    image = Image.new(mode, (9, 6), 90 if mode == "LA" else (9, 9, 9))
-    image.putalpha(levels(0, 255))
-    return image
-
-
-GOOD_MASKS = {
-    "8-bit grey": saved(levels(0, 255)),
-    "8-bit grey, soft": saved(levels(127, 128)),
-    "8-bit grey of 0 and 1": saved(levels(0, 1)),
-    "16-bit grey": saved(levels(0, 65535, np.uint16)),
-    "16-bit grey, soft": saved(levels(127 * 257, 128 * 257, np.uint16)),
-    "16-bit grey of 0 and 1": saved(levels(0, 1, np.uint16)),
-    "1-bit": saved(levels(0, 255).convert("1")),
-    "rgb": saved(levels(0, 255).convert("RGB")),
-    "one channel": saved(Image.merge("RGB", [levels(0, 255), levels(0, 0), levels(0, 0)])),
-    "index": saved(mask_palette([(0, 0, 0), (128, 0, 0)])),
-    "index without black": saved(mask_palette([(68, 1, 84), (253, 231, 37)])),
-    "index, black last": saved(
-        Image.eval(mask_palette([(255, 255, 255), (0, 0, 0)]), lambda index: 1 - index)
-    ),
-    "rgba": saved(alpha_mask("RGBA")),
-    "grey and alpha": saved(alpha_mask("LA")),
-    "opaque rgba": saved(levels(0, 255).convert("RGBA")),
-    "webp": saved(levels(0, 255), "WEBP", lossless=True),
-    "bmp": saved(levels(0, 255), "BMP"),
-    "tiff": saved(levels(0, 255), "TIFF"),
-    "gif": saved(levels(0, 255), "GIF"),
-}
-
-
-@pytest.mark.parametrize("name", GOOD_MASKS)
-def test_masks_of_every_kind_are_read(name):
-    mask = pictures.read_mask(GOOD_MASKS[name], (6, 9))
-    assert mask.dtype == np.bool_
-    assert np.array_equal(mask, MASK)
-
-
-@given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=24)))
-def test_a_mask_png_of_the_project_is_read_back(mask):
-    mask[0, 0] = True
-    assert np.array_equal(pictures.read_mask(painting.mask_png(mask), mask.shape), mask)
-
-
-def test_a_cutout_of_the_project_serves_as_a_mask():
-    image = np.full((6, 9, 3), 250, np.uint8)
-    assert np.array_equal(pictures.read_mask(painting.cutout_png(image, MASK), (6, 9)), MASK)
-
-
-@pytest.mark.parametrize(
-    ("data", "word"),
-    [
-        pytest.param(
-            saved(levels(0, 255).transpose(Image.Transpose.TRANSPOSE)), "6 x 9", id="size"
-        ),
-        pytest.param(saved(levels(0, 0)), "marks no pixel", id="black"),
-        pytest.param(saved(levels(20, 120)), "marks no pixel", id="dark"),
-        pytest.param(saved(Image.new("F", (9, 6), 1.0), "TIFF"), "8 or 16 bits", id="float"),
-        pytest.param(b"mask", "text", id="text"),
-        pytest.param(saved(levels(0, 255))[:40], "damaged", id="truncated"),
-    ],
-)
-def test_masks_that_cannot_serve_are_refused(data, word):
-    with pytest.raises(InputError, match=word) as error:
-        pictures.read_mask(data, (6, 9))
-    assert "\n" not in str(error.value)
-
-
 @pytest.mark.parametrize("unwanted", ["torch", "gradio", "cv2"])
 def test_importing_media_leaves_heavy_packages_out(unwanted):
     code = f"import sys, refiner.files.pictures; sys.exit({unwanted!r} in sys.modules)"
@@ -674,7 +589,7 @@ def test_the_prompts_of_an_example_fit_its_mask(row):
     for file in (row["file"], row["mask"]):
         assert (EXAMPLES / file).stat().st_size < 300_000
     size_hw = pictures.read_image(EXAMPLES / row["file"]).shape[:2]
-    mask = pictures.read_mask(EXAMPLES / row["mask"], size_hw)
+    mask = read_mask(EXAMPLES / row["mask"], size_hw)
     box = row["box"] and Box(*row["box"])
     Prompts(tuple(Click(*click) for click in row["clicks"]), box).check(size_hw)
     for x, y, positive in row["clicks"]:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from refiner.commands.parser import main
-from refiner.files.pictures import read_image, read_mask, scaled_down
+from refiner.files.mask_files import read_mask
+from refiner.files.pictures import read_image, scaled_down
 from refiner.files.session import check_model, mask_hash, read_session, session_document
 from refiner.predict.segmenter import load_segmenter
 from refiner.types import Box, Click, InputError, Prompts

@@ -265,8 +265,8 @@ def test_senseless_curves_are_refused(
 
 def test_masks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     measurer = Measurer(tmp_path, compare_waiting=1)
-    measurer.mask = mask_png(disc((60, 80), 40, 30, 15))
-    assert "own size" in measurer.refused()
+    measurer.mask = mask_png(disc((60, 95), 40, 30, 15))
+    assert "own shape" in measurer.refused()
     measurer.mask = mask_png(np.zeros(SIZE, np.bool_))
     assert "no pixel" in measurer.refused()
     measurer.mask = b"no picture"

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from refiner.files.painting import mask_png
 from refiner.files.run_lengths import decode_rle, encode_rle
@@ -126,3 +129,53 @@ def test_the_limit_counts_objects_that_are_there(studio: Studio, opened: ImageSt
     state = opened.add_object()
     with pytest.raises(InputError, match="room for 1"):
         give_mask(small, state, given(small, coco(ONE, TWO)))
+
+
+def labels(values: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(values.astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_what_was_understood_is_said_on_the_page(studio: Studio, opened: ImageState) -> None:
+    outcome = give_mask(studio, opened, given(studio, labels(ONE * 1 + TWO * 2)))
+    assert len(outcome.state.scene.objects) == 2
+    assert outcome.message == "Mask: 2 objects (1, 2)."
+    assert give_mask(studio, opened, given(studio, mask_png(ONE))).message == ""
+
+
+def test_the_page_may_say_how_to_read_a_mask(studio: Studio, opened: ImageState) -> None:
+    message = given(studio, mask_png(~ONE))
+    chosen = replace(message, values={**message.values, "labels": "binary", "invert": True})
+    state = give_mask(studio, opened, chosen).state
+    assert np.array_equal(state.scene.find(1).prompts.mask, ONE)
+    odd = replace(message, values={**message.values, "labels": 7})
+    with pytest.raises(InputError, match="Labels are read as one of"):
+        give_mask(studio, opened, odd)
+
+
+def test_an_annotation_file_of_several_pictures_is_searched_by_name(
+    studio: Studio, opened: ImageState
+) -> None:
+    images = [
+        {"id": n, "file_name": f"x/{name}.jpg", "height": 300, "width": 400}
+        for n, name in enumerate(("cat", "dog"))
+    ]
+    rows = [{"image_id": n, "segmentation": encode_rle(mask)} for n, mask in enumerate((ONE, TWO))]
+    content = json.dumps({"images": images, "annotations": rows}).encode()
+    picture = replace(opened.current_picture, name="dog.jpg")
+    state = give_mask(studio, ImageState().open(picture), given(studio, content)).state
+    assert np.array_equal(state.scene.find(1).prompts.mask, TWO)
+    with pytest.raises(InputError, match="several pictures"):
+        give_mask(studio, opened, given(studio, content))
+
+
+def test_a_truth_is_all_objects_of_a_file_but_what_is_ignored(
+    studio: Studio, opened: ImageState
+) -> None:
+    image = ONE * 1 + TWO * 2
+    image[:20] = 255
+    outcome = actions.open_truth(studio, opened, given(studio, labels(image)))
+    assert outcome.state.truth is not None
+    assert np.array_equal(outcome.state.truth.mask, ONE | TWO)
+    assert "255 is ignored" in outcome.message

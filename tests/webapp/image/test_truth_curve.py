@@ -142,7 +142,7 @@ def test_a_truth_of_the_size_before_scaling_is_scaled_with_the_picture(studio: S
 @pytest.mark.parametrize(
     ("mask", "reason"),
     [
-        (np.ones((30, 40), np.bool_), "picture's own size"),
+        (np.ones((30, 50), np.bool_), "picture's own shape"),
         (np.zeros((300, 400), np.bool_), "no pixel"),
     ],
 )

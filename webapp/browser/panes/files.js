@@ -52,7 +52,7 @@ studio.files = (() => {
       const path = await call(app, "upload", named, { patience: PATIENCE.upload, failed: "upload_failed", wanted });
       if (!wanted()) return;
       if (path === null) break;
-      if (await open(app, seq, "open_file", { path }, { tries: 1, failed })) return;
+      if (await open(app, seq, "open_file", { path, name: file.name }, { tries: 1, failed })) return;
     }
     giveUp(app);
   }
