@@ -12,7 +12,7 @@ from typing import Any
 
 import ffmpeg
 
-from refiner.files.pictures import kind_of as picture_kind
+from refiner.files.kinds import kind_of as picture_kind
 from refiner.types import InputError
 
 FilePath = str | os.PathLike[str]
