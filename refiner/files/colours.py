@@ -31,12 +31,19 @@ _BROKEN = (
 )
 
 
-def as_srgb(image: Image.Image, name: str) -> tuple[Image.Image, tuple[str, ...]]:
+Ground = tuple[str, tuple[int, int, int]]
+"""What lies below transparent parts: its name and its colour."""
+
+
+def as_srgb(
+    image: Image.Image, name: str, ground: Ground | None = None
+) -> tuple[Image.Image, tuple[str, ...]]:
     """Return a picture of 8 bits or fewer a channel as RGB in sRGB, and what must be told of it.
 
     Args:
         image: in any of Pillow's modes for 8 bits; its `info` may have a colour profile.
         name: what to call it in an error.
+        ground: what to lay transparent parts over; by default what shows the object.
 
     Raises:
         InputError: it is in a mode without a fixed way to RGB.
@@ -57,11 +64,11 @@ def as_srgb(image: Image.Image, name: str) -> tuple[Image.Image, tuple[str, ...]
     image = image.convert("RGB")
     if alpha is None or alpha.getextrema()[0] == 255:
         return image, notices
-    ground, color = _ground(np.asarray(image), np.asarray(alpha))
+    said, color = ground or _ground(np.asarray(image), np.asarray(alpha))
     image.putalpha(alpha)
     below = Image.new("RGBA", image.size, (*color, 255))
     image = Image.alpha_composite(below, image).convert("RGB")
-    return image, (*notices, f"The picture is transparent in parts; they are shown {ground}.")
+    return image, (*notices, f"The picture is transparent in parts; they are shown {said}.")
 
 
 def _converted(image: Image.Image, profile: Any) -> tuple[Image.Image, tuple[str, ...]]:
@@ -101,9 +108,15 @@ def _is_srgb(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     return bool(np.abs(difference).max() <= SAME)
 
 
-def _ground(
-    colors: NDArray[np.uint8], alpha: NDArray[np.uint8]
-) -> tuple[str, tuple[int, int, int]]:
+def ground_of(image: Image.Image) -> Ground:
+    """Return the ground to lay a picture over, white if it is not transparent."""
+    if not image.has_transparency_data:
+        return GROUNDS[0]
+    values = np.asarray(image.convert("RGBA"))
+    return _ground(values[..., :3], values[..., 3])
+
+
+def _ground(colors: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Ground:
     """Return the ground to lay a picture over: white, unless its outline would vanish there.
 
     The outline is the visible pixels beside invisible ones. Of the grounds the one that most of it

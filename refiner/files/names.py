@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 
 LONGEST = 60
 LONGEST_BYTES = 150
 """Of a name in UTF-8: what is put before and after it must fit into 255 bytes with it."""
 _KEPT = " ._-+()[]{}#&@=~,!'"
+_TRIMMED = " .-~"
 _RESERVED = {
     *("CON", "PRN", "AUX", "NUL"),
     *(f"{port}{number}" for port in ("COM", "LPT") for number in range(10)),
@@ -37,8 +39,17 @@ def safe_name(name: str, otherwise: str) -> str:
             safe += sign
         elif not safe.endswith("-"):
             safe += "-"
-    safe = safe[:LONGEST].encode("utf-8")[:LONGEST_BYTES].decode("utf-8", "ignore")
-    safe = safe.strip(" .-~")
+    safe = _shortened(safe.strip(_TRIMMED))
     if safe.partition(".")[0].strip().upper() in _RESERVED:
         safe = f"_{safe}"
     return safe or otherwise
+
+
+def _shortened(name: str) -> str:
+    """Return a name that is not too long; the cut ones end in a digest, as they may begin alike."""
+    content = name.encode("utf-8")
+    if len(name) <= LONGEST and len(content) <= LONGEST_BYTES:
+        return name
+    digest = hashlib.sha256(content).hexdigest()[:6]
+    short = name[: LONGEST - 7].encode("utf-8")[: LONGEST_BYTES - 7].decode("utf-8", "ignore")
+    return f"{short.strip(_TRIMMED)}-{digest}"

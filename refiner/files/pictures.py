@@ -8,14 +8,7 @@ expected and what to do.
 from __future__ import annotations
 
 import io
-import os
-import stat
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +17,14 @@ from PIL import Image, UnidentifiedImageError
 from refiner.files import deep
 from refiner.files.colours import as_srgb
 from refiner.files.kinds import IMAGE_FORMATS, kind_of
+from refiner.files.sources import MAX_IMAGE_BYTES as MAX_IMAGE_BYTES
+from refiner.files.sources import Source as Source
+from refiner.files.sources import as_input_error as _as_input_error
+from refiner.files.sources import quiet_pillow as _quiet_pillow
+from refiner.files.sources import read_bytes as read_bytes
+from refiner.files.sources import source_name as source_name
 from refiner.types import BoolArray, ImageArray, InputError
 
-Source = str | os.PathLike[str] | bytes
-
-MAX_IMAGE_BYTES = 200_000_000
 MAX_IMAGE_PIXELS = 100_000_000
 
 _ORIENTATION_TAG = 0x0112
@@ -44,7 +40,6 @@ _TRANSPOSES = {
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N")
 _UNSCALED = ("I", "F", "LAB", "HSV")
 _SEVERAL = ("The file holds several pictures or frames; the first is shown.",)
-_warnings_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,56 +263,6 @@ def _register_heif(source: Source) -> None:
     register_heif_opener()
 
 
-def read_bytes(source: Source, max_bytes: int = MAX_IMAGE_BYTES) -> bytes:
-    """Return the content of a file, or `source` itself if it is content already.
-
-    Raises:
-        InputError: there is no such file, or it is empty or larger than `max_bytes`.
-    """
-    data = source if isinstance(source, bytes) else _read_file(source, max_bytes)
-    if not data:
-        raise InputError(
-            f"The file {source_name(source)} is empty; choose a picture with some content."
-        )
-    if len(data) > max_bytes:
-        raise InputError(_too_large(source, len(data), max_bytes))
-    return data
-
-
-def _read_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
-    try:
-        text = os.fsdecode(path)
-        status = os.stat(text)
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {_quoted(path)}; check the path.") from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"A picture is given by its path or its bytes, got {_quoted(path)}; check it."
-        ) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{_quoted(path)} is a folder or device; give the path of a picture file.")
-    if status.st_size > max_bytes:
-        raise InputError(_too_large(path, status.st_size, max_bytes))
-    try:
-        return Path(text).read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Source, error: OSError) -> InputError:
-    reason = error.strerror or type(error).__name__
-    return InputError(f"The file {_quoted(path)} cannot be opened ({reason}); check the path.")
-
-
-def _too_large(source: Source, size: int, max_bytes: int) -> str:
-    return (
-        f"The file {source_name(source)} has {size:,} bytes, at most {max_bytes:,} are read; "
-        "save it smaller or more compressed."
-    )
-
-
 def _check_type(source: Source, data: bytes, formats: tuple[str, ...]) -> str:
     """Return which of `formats` the content is."""
     kind = kind_of(data)
@@ -384,44 +329,3 @@ def _to_mask(image: Image.Image) -> BoolArray:
         brightest = np.asarray(_to_rgb(image)).max(axis=2)
         half = 127
     return np.asarray(brightest > (0 if brightest.max() <= 1 else half))
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings, which our own checks make needless.
-
-    One thread at a time: filters are the process's, and decoding takes much memory.
-    """
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
-@contextmanager
-def _as_input_error(source: Source) -> Iterator[None]:
-    """Turn whatever Pillow raises over a damaged file, which is of many types, into one line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise InputError(
-            f"The picture {source_name(source)} is too large to be decoded; make it smaller."
-        ) from error
-    except Exception as error:
-        raise InputError(
-            f"The picture {source_name(source)} is damaged or incomplete; save or download it again."
-        ) from error
-
-
-def source_name(source: Source) -> str:
-    """Return what to call `source` in a message, without its folders, which are nobody's business."""
-    if isinstance(source, bytes):
-        return "given as bytes"
-    return _quoted(os.path.basename(os.fsdecode(source)))
-
-
-def _quoted(value: Any) -> str:
-    """Return `value` in one short line of ASCII."""
-    text = str(value) if isinstance(value, (str, os.PathLike)) else repr(value)
-    return ascii(text if len(text) <= 80 else f"{text[:20]}...{text[-57:]}")
