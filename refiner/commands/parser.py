@@ -14,6 +14,7 @@ from refiner.commands.values import (
     parse_click,
     parse_frame_box,
     parse_frame_click,
+    parse_moment,
     parse_stages,
     parse_variants,
 )
@@ -123,7 +124,7 @@ def _replay_options(verbs: argparse._SubParsersAction[Parser]) -> None:
 
 def _track_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     track = verbs.add_parser("track", help="track objects through a clip with both models")
-    track.add_argument("video", type=Path)
+    track.add_argument("video", type=Path, help="a video, an animated GIF or WebP, or a folder")
     track.add_argument(
         "--prompt",
         action="append",
@@ -137,6 +138,12 @@ def _track_options(verbs: argparse._SubParsersAction[Parser]) -> None:
         default=[],
         type=parse_frame_box,
         metavar="[OBJECT@]FRAME:X0,Y0,X1,Y1",
+    )
+    track.add_argument(
+        "--start", type=parse_moment, metavar="FRAME|SECONDSs", help="the first frame to track"
+    )
+    track.add_argument(
+        "--stop", type=parse_moment, metavar="FRAME|SECONDSs", help="the frame after the last"
     )
     track.add_argument(
         "--export", metavar="NAMES", help="of comparison, overlay-sam2, masks, rle, ..."

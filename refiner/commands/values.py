@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from fractions import Fraction
 
 from refiner.config import VARIANTS
 from refiner.types import Box, Click, InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A place in a clip: a frame counted from 0, or seconds from the first."""
+
+    number: Fraction
+    in_seconds: bool = False
+
+
+def parse_moment(text: str) -> Moment:
+    """Read `12` as a frame and `1.5s` as seconds."""
+    number = text.removesuffix("s")
+    if not number.replace(".", "", 1).isdecimal() or (text == number and "." in number):
+        raise argparse.ArgumentTypeError(
+            f"expected a frame like 12 or seconds like 1.5s, got '{text}'"
+        )
+    return Moment(Fraction(number), text != number)
 
 
 def parse_click(text: str) -> Click:

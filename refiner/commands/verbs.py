@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from refiner.files.results import cutout_png, mask_png, object_color, overlay_png, result_document
@@ -17,9 +18,10 @@ MODELS = {"sam2": "base", "sam2refiner": "refined"}
 
 def run_segment(options: argparse.Namespace) -> None:
     """Write each model's mask, cut-out and overlay, and one JSON."""
-    from refiner.files.pictures import read_image, read_mask
+    from refiner.files.pictures import read_mask, read_picture
 
-    image = read_image(options.image)
+    picture = read_picture(options.image)
+    image = picture.pixels
     size_hw = image.shape[0], image.shape[1]
     mask = None if options.mask is None else read_mask(options.mask, size_hw)
     prompts = Prompts(tuple(options.point), options.box, mask)
@@ -44,6 +46,7 @@ def run_segment(options: argparse.Namespace) -> None:
     document["milliseconds"] = dataclasses.asdict(result.timings)
     (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n")
     _say(f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    _say_each(picture.notices)
 
 
 def run_refine(options: argparse.Namespace) -> int:
@@ -132,7 +135,9 @@ def run_track(options: argparse.Namespace) -> None:
     exports = tuple(options.export.split(",")) if options.export else DEFAULT_EXPORTS
     paths = run(
         lambda: load_tracker(_load(options), fast=options.fast, first_prompt=options.first_prompt),
-        TrackOptions(options.video, prompts, options.out, exports),
+        TrackOptions(
+            options.video, prompts, options.out, exports, start=options.start, stop=options.stop
+        ),
     )
     _say("\n".join(f"Wrote {path}" for path in paths))
 
@@ -182,6 +187,11 @@ def _load(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     from refiner.predict.loading import load_any
 
     return load_any(options.backbone, options.device, options.weights, options.refiner)
+
+
+def _say_each(notices: Iterable[str]) -> None:
+    for notice in notices:
+        sys.stderr.write(f"{notice}\n")
 
 
 def _say(text: str) -> None:
