@@ -24,8 +24,6 @@ import numpy as np
 from refiner.types import InputError
 
 OLDEST = (5, 1)
-RENAMED = (7, 0)
-"""The version from which -1 is no time base any more, but "demux"."""
 ENCODERS = ("libx264", "libvpx-vp9", "prores_ks", "aac", "libopus")
 KEPT_LINES = 400
 END_SECONDS = 10.0
@@ -170,27 +168,15 @@ def executable() -> str:
         ) from error
 
 
-@lru_cache(maxsize=1)
-def container_time_base() -> str:
-    """Return how `enc_time_base` is told to keep the container's ticks, which changed its name."""
-    version, _ = _asked(executable())
-    return "-1" if version is not None and version < RENAMED else "demux"
-
-
 def _usable(path: str) -> bool:
     """Return whether the ffmpeg at `path` knows the options and encoders used here."""
-    version, listed = _asked(path)
-    return version is not None and version >= OLDEST and all(name in listed for name in ENCODERS)
-
-
-def _asked(path: str) -> tuple[tuple[int, int] | None, list[str]]:
-    """Return the version that an ffmpeg says it has, if any, and the words of its encoders."""
     try:
         done = subprocess.run(
             [path, "-nostdin", "-encoders"], capture_output=True, timeout=END_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return None, []
+        return False
     version = re.search(rb"ffmpeg version n?(\d+)\.(\d+)", done.stderr)
     listed = done.stdout.decode("utf-8", "replace").split()
-    return (int(version[1]), int(version[2])) if version else None, listed
+    recent = version is not None and (int(version[1]), int(version[2])) >= OLDEST
+    return recent and all(encoder in listed for encoder in ENCODERS)

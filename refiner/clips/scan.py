@@ -16,7 +16,7 @@ from fractions import Fraction
 import ffmpeg
 
 from refiner.clips.containers import ClipLimits, FilePath, called, demuxer_of, source
-from refiner.clips.ffmpeg import Run, container_time_base
+from refiner.clips.ffmpeg import Run
 from refiner.clips.stills import Stills, stills_of
 from refiner.types import InputError
 
@@ -122,9 +122,10 @@ def _scan(path: FilePath, limits: ClipLimits) -> Scan:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the first frame says of the pixels, and the rate that the container claims."""
+    """What the first frame says of the pixels, and the clock and rate the container claims."""
 
     filters: str
+    time_base: str
     claimed_fps: Fraction
     notes: tuple[str, ...]
 
@@ -150,11 +151,14 @@ def _look(path: FilePath, demuxer: str, frame_pixels: int) -> _Look:
     filters = "scale=in_color_matrix=bt709" if unnamed_hd and shown[1].startswith("yuv") else "null"
     rate = re.search(r"config in .*frame_rate: (\d+)/([1-9]\d*)", messages)
     claimed = Fraction(int(rate[1]), int(rate[2])) if rate else Fraction(0)
+    base = re.search(r"config in time_base: (\d+)/(\d+)", messages)
+    # written out: "the container's own" is -1 up to ffmpeg 8 and `demux` from 6.1 on
+    time_base = f"{base[1]}:{base[2]}" if base else "-1"
     notes = _pixel_notes(shown[1], transfer, shown[4])
     # ffmpeg's own decoders of VP8 and VP9 drop alpha without a word, only the container tells of it
     if re.search(r"alpha_mode\s*: 1\b", messages) and _TRANSPARENT not in notes:
         notes.append(_TRANSPARENT)
-    return _Look(filters, claimed, tuple(notes))
+    return _Look(filters, time_base, claimed, tuple(notes))
 
 
 def _pixel_notes(pixel_format: str, transfer: str, interlace: str) -> list[str]:
@@ -254,7 +258,7 @@ def _decode(path: FilePath, demuxer: str, look: _Look, limits: ClipLimits) -> _D
         "pix_fmt:v:0": "rgb24",
         "filter:v:0": look.filters,
         "fps_mode:v:0": "passthrough",
-        "enc_time_base:v:0": container_time_base(),
+        "enc_time_base:v:0": look.time_base,
     }
     run = Run(
         ffmpeg.output(*wanted, "pipe:1", f="framecrc", **options).global_args(
