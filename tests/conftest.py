@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.files.pictures import read_image
+from refiner.files.pictures import read_picture
 from refiner.types import Click, ImageArray, Prompts
 from tests.fakes import FakeSegmenter
 from webapp.image.actions import Studio
@@ -39,7 +39,7 @@ def studio(tmp_path: Path) -> Studio:
         file.write_bytes(jpeg(image))
         return str(file)
 
-    return Studio(FakeSegmenter(), read_image, publish, tmp_path, Limits())
+    return Studio(FakeSegmenter(), read_picture, publish, tmp_path, Limits())
 
 
 @pytest.fixture

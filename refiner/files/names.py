@@ -8,7 +8,7 @@ import unicodedata
 LONGEST = 60
 LONGEST_BYTES = 150
 """Of a name in UTF-8: what is put before and after it must fit into 255 bytes with it."""
-_KEPT = " ._-+()[]{}#&@=~,!'"
+_KEPT = " ._-+()[]{}&@=~,!'"
 _TRIMMED = " .-~"
 _RESERVED = {
     *("CON", "PRN", "AUX", "NUL"),

@@ -151,14 +151,34 @@ def read_mask(
 
 
 def scaled_down(image: ImageArray, long_side: int) -> ImageArray:
-    """Return a picture whose longer side has at most `long_side` pixels, by Lanczos' filter."""
+    """Return a picture at the size to work at, by Lanczos' filter; a smaller one as it is.
+
+    Its longer side gets `long_side` pixels. Of a panorama it is the shorter side that gets a quarter of
+    that, lest too few rows are left to see anything by.
+
+    Raises:
+        InputError: its longer side would still be over eight times `long_side`.
+    """
     height, width = image.shape[:2]
-    scale = long_side / max(height, width)
+    scale = max(long_side / max(height, width), long_side / 4 / min(height, width))
+    if min(scale, 1) * max(height, width) > 8 * long_side:
+        raise InputError(
+            f"The picture of {width} x {height} pixels is too long and narrow to work on, at most "
+            f"{8 * long_side:,} pixels are; cut it into parts."
+        )
     if scale >= 1:
         return image
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     return np.asarray(small, dtype=np.uint8)
+
+
+def scaled_mask(mask: BoolArray, size_hw: tuple[int, int]) -> BoolArray:
+    """Return a mask at another size: enlarged smoothly, then cut at one half."""
+    if mask.shape == tuple(size_hw):
+        return mask
+    soft = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(np.asarray(soft.resize(size_hw[::-1], Image.Resampling.BICUBIC)) > 127)
 
 
 def open_picture(

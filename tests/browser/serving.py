@@ -76,7 +76,7 @@ def load_other(name: str) -> FakeSegmenter:
 def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
     """Run the app until this process is ended."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    from refiner.files.pictures import read_image
+    from refiner.files.pictures import read_picture
     from webapp.page import build_page, launch
     from webapp.shared.limits import Limits
     from webapp.video.clip_files import video_parts
@@ -84,7 +84,7 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
     limits = Limits(file_megabytes=2)
     page = build_page(
         RemoteSegmenter(knobs),
-        read_image=read_image,
+        read_image=read_picture,
         examples=[example],
         results=RESULTS,
         variants={"LA + PR": FakeSegmenter},

@@ -15,6 +15,7 @@ TORCH_FREE = {
     "refiner.files.mask_files",
     "refiner.files.session",
     "refiner.files.pictures",
+    *(f"refiner.files.{name}" for name in ("colours", "deep", "kinds", "names", "sources")),
     "refiner.metrics",
     "refiner.data.manifest",
     "refiner.data.archives",

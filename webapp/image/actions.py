@@ -10,6 +10,7 @@ from pathlib import Path
 from refiner.files.results import encode_rle, iou
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
+from webapp.image.photo import PhotoFile
 from webapp.image.state import Answer, ImageState, Picture, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS
 from webapp.image.truth_curve import scored, unanswered
@@ -17,7 +18,7 @@ from webapp.shared import text
 from webapp.shared.backbones import Models
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Message, apply, read_actions, read_text
+from webapp.shared.messages import Message, apply, file_stem, read_actions, read_text
 from webapp.shared.pictures import ReadImage, read_truth, read_within, uploaded_file, worked_size
 
 Publish = Callable[[ImageArray], str]
@@ -75,17 +76,19 @@ def open_upload(studio: Studio, state: ImageState, message: Message) -> Outcome:
         InputError: it was not uploaded, is too large, or is no picture.
     """
     file = uploaded_file(read_text(message.values, "path"), studio.uploads)
-    image = read_within(studio.read_image, file, studio.limits)
-    pixels = worked_size(image, studio.limits)
+    photo = read_within(studio.read_image, file, studio.limits)
+    pixels = worked_size(photo.pixels, studio.limits)
     studio.model(state).prepare(pixels)
     picture = Picture(
         key=secrets.token_hex(8),
         pixels=pixels,
-        original_hw=(image.shape[0], image.shape[1]),
+        original_hw=(photo.pixels.shape[0], photo.pixels.shape[1]),
         path=studio.publish(pixels),
         label=text.YOUR_PICTURE,
+        name=file_stem(message.values, "picture"),
+        file=PhotoFile(file, studio.uploads) if pixels is not photo.pixels else None,
     )
-    return Outcome(state.open(picture))
+    return Outcome(state.open(picture), " ".join(photo.notices))
 
 
 def open_example(studio: Studio, state: ImageState, example: Example, path: str) -> Outcome:
@@ -101,6 +104,7 @@ def open_example(studio: Studio, state: ImageState, example: Example, path: str)
         path=path,
         label=example.label,
         licence=example.licence,
+        name=example.name,
     )
     scene = Scene((SceneObject(1, 0, example.prompts),))
     state = state.open(picture, scene)

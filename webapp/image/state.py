@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from refiner.files.results import decode_rle, encode_rle
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
@@ -12,6 +13,12 @@ from webapp.image.differences import Differences
 from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
 
 Rle = Mapping[str, Any]
+
+
+class HeldFile(Protocol):
+    """A file that is there as long as this is referred to."""
+
+    path: Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +32,8 @@ class Picture:
         path: the file that browsers are shown.
         label: what to call it on the page.
         licence: whose it is and on what terms; empty for a visitor's own.
+        name: how the names of its downloads begin.
+        file: what was uploaded, where that is larger than `pixels`.
     """
 
     key: str
@@ -33,6 +42,8 @@ class Picture:
     path: str
     label: str = ""
     licence: str = ""
+    name: str = "picture"
+    file: HeldFile | None = None
 
     @property
     def size_hw(self) -> tuple[int, int]:

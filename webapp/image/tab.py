@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from refiner.types import ImageArray, InputError
@@ -18,6 +18,7 @@ from webapp.image.actions import Outcome, Studio
 from webapp.image.backbone_choice import Heading, connect_heading
 from webapp.image.downloads import export
 from webapp.image.mask_prompts import give_mask
+from webapp.image.photo import photo_pixels
 from webapp.image.probabilities import soft_pair
 from webapp.image.reply import canvas_value, file_value
 from webapp.image.sessions import open_session, session_file
@@ -133,8 +134,11 @@ def _exporter(studio: Studio) -> Callable[..., tuple[dict[str, Any], Any]]:
 def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, bytes]:
     info = studio.model(state).info
     if wanted.get("kind") == "session":
-        return "sam2refiner-studio-session.json", session_file(state, info, studio.limits)
-    return export(state, info, wanted)
+        name = f"{state.opened.name}_session.json"
+        return name, session_file(state, info, studio.limits)
+    return export(
+        state, info, wanted, partial(photo_pixels, state.opened, studio.read_image, studio.limits)
+    )
 
 
 def _publish(image: ImageArray) -> str:
@@ -144,7 +148,9 @@ def _publish(image: ImageArray) -> str:
 def _stored(name: str, content: bytes) -> str:
     """Store a file in a folder of its own: one that is being sent must not be written again."""
     folder = Path(get_upload_folder()) / secrets.token_hex(8)
-    return str(save_bytes_to_cache(content, name, str(folder)))
+    folder.mkdir()
+    (folder / name).write_bytes(content)
+    return str(folder / name)
 
 
 def _strip(shown: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from refiner.files.pictures import open_picture, read_mask, scaled_down
+from refiner.files.pictures import Picture, open_picture, read_mask, scaled_down
 from refiner.types import BoolArray, ImageArray, InputError, check_image
-from webapp.image.state import Picture
+from webapp.image.state import Picture as OpenPicture
 from webapp.shared.limits import Limits
 
 JPEG_QUALITY = 95
@@ -20,15 +20,15 @@ JPEG_QUALITY = 95
 class ReadImage(Protocol):
     """Reads a picture from a file, within bounds that are checked before it is decoded."""
 
-    def __call__(self, source: Path, /, *, max_bytes: int, max_pixels: int) -> ImageArray:
-        """Return uint8 RGB (height, width, 3).
+    def __call__(self, source: Path, /, *, max_bytes: int, max_pixels: int) -> Picture:
+        """Return its pixels, and what of it is shown otherwise than it is stored.
 
         Raises:
             InputError: it is no picture, or over a bound.
         """
 
 
-def read_within(read_image: ReadImage, file: Path, limits: Limits) -> ImageArray:
+def read_within(read_image: ReadImage, file: Path, limits: Limits) -> Picture:
     """Read a picture, at most as large as the limits allow.
 
     Raises:
@@ -65,7 +65,7 @@ def worked_size(image: ImageArray, limits: Limits) -> ImageArray:
     """Return the picture, scaled down if its longer side exceeds the limit.
 
     Raises:
-        InputError: it is no RGB picture.
+        InputError: it is no RGB picture, or far too long and narrow.
     """
     return scaled_down(check_image(image), limits.long_side)
 
@@ -78,7 +78,7 @@ def worked_mask(mask: BoolArray, size_hw: tuple[int, int]) -> BoolArray:
     return np.asarray(small, dtype=np.bool_)
 
 
-def read_truth(file: Path, picture: Picture, limits: Limits) -> BoolArray:
+def read_truth(file: Path, picture: OpenPicture, limits: Limits) -> BoolArray:
     """Read a mask of a picture, as it was before it was scaled down or as it is worked on.
 
     Raises:

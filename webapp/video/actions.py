@@ -13,7 +13,15 @@ from typing import Any
 from refiner.types import InputError
 from webapp.shared import text
 from webapp.shared.examples import ClipSource
-from webapp.shared.messages import Message, Values, apply, read_actions, read_count, read_text
+from webapp.shared.messages import (
+    Message,
+    Values,
+    apply,
+    file_stem,
+    read_actions,
+    read_count,
+    read_text,
+)
 from webapp.shared.pictures import jpeg, uploaded_file
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.open_clips import ClipJob, Work, Workers
@@ -45,7 +53,10 @@ def open_upload(studio: VideoStudio, message: Message, owner: str) -> Reply:
             file.parent.rmdir()
         return folder / "clip"
 
-    return _open(studio, owner, take, label=text.YOUR_CLIP)
+    reply = _open(studio, owner, take, label=text.YOUR_CLIP)
+    if reply.job is not None:
+        reply.job.name = file_stem(message.values, "clip")
+    return reply
 
 
 def open_example(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:

@@ -71,7 +71,7 @@ def score(mask: BoolArray, truth: BoolArray) -> tuple[float, float]:
 
 def _export(name: str, result: ClipResult, folder: Path, progress: Callable[[int], None]) -> Path:
     assert isinstance(result.clip, Clip)
-    job = ClipExport(result.clip, result.objects, result.info, "clip")
+    job = ClipExport(result.clip, result.objects, result.info, result.name)
     steps = write_exports(job, result.tracked, [name], folder)
     with closing(cast("Generator[int, None, None]", steps)):
         for done in steps:

@@ -46,12 +46,14 @@ class ClipResult:
         objects: the objects in the order of their places.
         tracked: the masks, at the size worked at; frames without any are missing.
         info: the model that made the masks.
+        name: how the file's name begins.
     """
 
     clip: Clip
     objects: tuple[int, ...]
     tracked: Iterator[TrackedFrame]
     info: ModelInfo
+    name: str
 
 
 class ExportClip(Protocol):
@@ -175,7 +177,7 @@ def export(job: ClipJob, work: Work, name: str, export_clip: ExportClip, info: M
     folder = job.folder / "export"
     folder.mkdir(exist_ok=True)
     with contextlib.closing(job.whole.part(span.start, span.stop)) as clip:
-        result = ClipResult(clip, tuple(item.id for item in items), tracked(), info)
+        result = ClipResult(clip, tuple(item.id for item in items), tracked(), info, job.name)
         try:
             work.file = export_clip(name, result, folder, work.step)
         except BaseException:

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
-from refiner.files.pictures import read_image
-from refiner.files.results import mask_png
+from refiner.files.pictures import read_picture
+from refiner.files.results import decode_rle, mask_png
 from refiner.metrics import boundary_iou, iou
 from refiner.types import Box, Click, Prompts
 from tests.fakes import RADIUS, FakeFrames, FakeSegmenter, disc, drawn
@@ -42,7 +42,7 @@ class Caller:
         self.bench = Bench(folder, clip, **limits)
         self.folder = folder
         self.endpoint = ClipEndpoint(
-            self.bench.studio, Inbox(read_image, folder, self.bench.studio.limits)
+            self.bench.studio, Inbox(read_picture, folder, self.bench.studio.limits)
         )
 
     def track(self, *arguments: Any, content: bytes = b"a clip", **options: Any) -> Iterator[Any]:
@@ -211,7 +211,7 @@ class Measurer:
         self.jobs = Jobs(kept)
         self.segmenter = FakeSegmenter()
         self.endpoints = Endpoints(
-            Models(self.segmenter), Inbox(read_image, folder, kept), self.jobs
+            Models(self.segmenter), Inbox(read_picture, folder, kept), self.jobs
         )
         Image.fromarray(np.full((*SIZE, 3), 120, np.uint8)).save(folder / "photo.png")
         (folder / "mask.png").write_bytes(mask_png(TRUTH))
@@ -296,3 +296,24 @@ def test_the_border_of_a_picture_stays_the_border_when_it_is_scaled() -> None:
     for width in range(1, 2000, 7):
         scale = Scale((100, 640), (100, width))
         assert scale.click(width, 0, 1).x == 640
+
+
+def test_masks_are_answered_at_the_pictures_own_size(tmp_path: Path) -> None:
+    """The picture is worked on at half its size."""
+    measurer = Measurer(tmp_path, long_side=SIZE[1] // 2)
+    image, mask = measurer.files
+    found = measurer.endpoints.compare_image(image, [[60, 60, 1]])  # type: ignore[arg-type]
+    segmentation = found["sam2"]["segmentation"]
+    expected = drawn(SIZE, Prompts((Click(60, 60),)), 2 * RADIUS)
+    assert iou(decode_rle(segmentation), expected) > 0.95
+    refined = measurer.endpoints.refine_mask(image, mask)  # type: ignore[arg-type]
+    assert iou(decode_rle(refined["objects"][0]["segmentation"]), TRUTH) > 0.95
+
+
+def test_files_of_a_clip_are_called_after_it(tmp_path: Path) -> None:
+    caller = Caller(tmp_path)
+    file = tmp_path / "Мой клип.mov"
+    file.write_bytes(b"a clip")
+    *_, last = caller.endpoint.track_video(sent(file), ONE)  # type: ignore[arg-type]
+    assert last["file"] is not None
+    assert Path(last["file"]["path"]).name == "Мой клип-rle.txt"

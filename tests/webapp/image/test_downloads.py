@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.files.results import decode_rle
-from refiner.types import Click, InputError, Prompts
+from refiner.files.results import decode_rle, iou, object_color, overlay
+from refiner.types import Click, ImageArray, InputError, ModelInfo, Prompts
 from tests.fakes import RADIUS, drawn
 from webapp.image.actions import Studio, answer_missing
-from webapp.image.downloads import export
+from webapp.image.downloads import export as export_file
 from webapp.image.state import ImageState
 
 PROMPTS = Prompts((Click(100, 150), Click(110, 150, False)))
@@ -26,6 +28,10 @@ MASKS = {
 def answered(studio: Studio, opened: ImageState) -> ImageState:
     state = opened.add_click(1, PROMPTS.clicks[0]).add_click(1, PROMPTS.clicks[1])
     return answer_missing(studio.segmenter, state)
+
+
+def export(state: ImageState, info: ModelInfo, wanted: dict[str, Any]) -> tuple[str, bytes]:
+    return export_file(state, info, wanted, lambda: state.opened.pixels)
 
 
 def pixels(content: bytes) -> np.ndarray:
@@ -60,14 +66,68 @@ def test_the_json_has_prompts_and_run_lengths(studio: Studio, answered: ImageSta
     assert item["prompts"]["clicks"] == [[100.0, 150.0, True], [110.0, 150.0, False]]
     for model, mask in MASKS.items():
         assert np.array_equal(decode_rle(item[model]["segmentation"]), mask)
-    assert name == "sam2refiner-studio.json"
+    assert name == "picture_sam2refiner.json"
 
 
-@pytest.mark.parametrize("kind", ["mask", "cutout", "overlay", "json"])
-def test_file_names_are_plain(studio: Studio, answered: ImageState, kind: str) -> None:
-    wanted = {"kind": kind, "model": "base", "object": 1}
-    name, _ = export(answered, studio.segmenter.info, wanted)
-    assert re.fullmatch(r"[a-z0-9-]+\.(png|json)", name)
+def test_files_are_called_after_the_photo_the_model_and_the_object(
+    studio: Studio, answered: ImageState
+) -> None:
+    state = replace(answered, picture=replace(answered.opened, name="Фото 1"))
+    info = studio.segmenter.info
+    wanted = {"kind": "mask", "model": "refined", "object": 1}
+    assert export(state, info, wanted)[0] == "Фото 1_sam2refiner_mask.png"
+    assert export(state, info, {**wanted, "kind": "json"})[0] == "Фото 1_sam2refiner.json"
+    overlay = {**wanted, "kind": "overlay", "model": "base"}
+    assert export(state, info, overlay)[0] == "Фото 1_sam2_overlay.png"
+    state = answer_missing(studio.segmenter, state.add_object().add_click(2, Click(300, 200)))
+    two = {**wanted, "kind": "cutout", "object": 2}
+    assert export(state, info, two)[0] == "Фото 1_sam2refiner_object2_cutout.png"
+
+
+LARGE_HW = (900, 1200)
+
+
+@pytest.fixture
+def photo(answered: ImageState) -> tuple[ImageState, ImageArray]:
+    """A photo of three times the size worked at, and the state over it."""
+    noise = np.random.default_rng(0).integers(0, 256, (*LARGE_HW, 3), dtype=np.uint8)
+    return replace(answered, picture=replace(answered.opened, original_hw=LARGE_HW)), noise
+
+
+def test_downloads_have_the_photos_own_pixels(
+    studio: Studio, photo: tuple[ImageState, ImageArray]
+) -> None:
+    state, noise = photo
+    info = studio.segmenter.info
+
+    def made(kind: str) -> np.ndarray:
+        wanted = {"kind": kind, "model": "base", "object": 1}
+        return pixels(export_file(state, info, wanted, lambda: noise)[1])
+
+    mask = made("mask") == 255
+    expected = drawn(LARGE_HW, Prompts((Click(300, 450), Click(330, 450, False))), 3 * RADIUS)
+    assert mask.shape == LARGE_HW
+    assert iou(mask, expected) > 0.97
+    cutout = made("cutout")
+    assert np.array_equal(cutout[..., 3] == 255, mask)
+    assert np.array_equal(cutout[mask][:, :3], noise[mask])
+    painted = made("overlay")
+    assert np.array_equal(painted[~mask], noise[~mask])
+    assert np.array_equal(painted, overlay(noise, [mask], [object_color(0)]))
+
+
+def test_the_json_is_in_pixels_of_the_photo(
+    studio: Studio, photo: tuple[ImageState, ImageArray]
+) -> None:
+    state, noise = photo
+    _, content = export_file(state, studio.segmenter.info, {"kind": "json"}, lambda: noise)
+    document = json.loads(content)
+    assert (document["image"]["width"], document["image"]["height"]) == LARGE_HW[::-1]
+    assert document["image"]["worked"] == {"width": 400, "height": 300}
+    assert document["image"]["sha256"] == hashlib.sha256(noise.tobytes()).hexdigest()
+    (item,) = document["objects"]
+    assert item["prompts"]["clicks"] == [[300.0, 450.0, True], [330.0, 450.0, False]]
+    assert decode_rle(item["base"]["segmentation"]).shape == LARGE_HW
 
 
 @pytest.mark.parametrize("kind", ["mask", "cutout", "overlay", "json"])

@@ -136,7 +136,7 @@ def test_forged_downloads_are_refused(
     studio: Studio, clicked: ImageState, wanted: dict[str, Any]
 ) -> None:
     with pytest.raises(InputError):
-        export(clicked, studio.segmenter.info, wanted)
+        export(clicked, studio.segmenter.info, wanted, lambda: clicked.opened.pixels)
 
 
 json_values = st.recursive(

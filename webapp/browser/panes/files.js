@@ -24,7 +24,8 @@ function openExample(app, name) {
 
 async function openFile(app, file) {
   if (!file || app.opening) return;
-  if (file.type && !file.type.startsWith(app.most.accept)) return app.say(app.labels.no_picture);
+  const fits = (kind) => kind[0] === "." ? file.name.toLowerCase().endsWith(kind) : file.type.startsWith(kind);
+  if (file.type && !app.most.accept.some(fits)) return app.say(app.labels.no_picture);
   if (file.size > app.most.file_megabytes * 1e6) {
     return app.say(app.labels.too_large.replace("{limit}", app.most.file_megabytes));
   }
@@ -32,7 +33,7 @@ async function openFile(app, file) {
   try {
     const named = new File([file], "upload", { type: file.type });
     const stored = await app.upload(named);
-    app.trigger("open_file", { seq, path: stored.path });
+    app.trigger("open_file", { seq, path: stored.path, name: file.name });
   } catch (error) {
     app.opening = 0;
     app.say(app.labels.upload_failed);
