@@ -12,7 +12,7 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
-from refiner.files.pictures import read_picture
+from refiner.files.walled import WalledReader
 from refiner.network.checkpoint import HQ
 from refiner.predict.loading import load_any
 from refiner.predict.segmenter import ImageSegmenter, load_segmenter
@@ -93,7 +93,7 @@ def main() -> int:
         )
         page = build_page(
             segmenter,
-            read_image=read_picture,
+            read_image=WalledReader(),
             examples=installed(EXAMPLES),
             results=ASSETS / "results",
             variants=_variants(arguments),
