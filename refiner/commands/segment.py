@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from refiner.commands.values import (
     to_options,
 )
 from refiner.files.painting import cutout_png, mask_png, object_color, overlay_png
-from refiner.files.pictures import read_image, read_mask
+from refiner.files.pictures import read_mask, read_picture
 from refiner.files.results import result_document
 from refiner.files.session import image_hash
 from refiner.types import Box, Click, MaskPair, Prompts, Segmenter
@@ -54,21 +55,26 @@ def add_segment(parser: argparse.ArgumentParser) -> None:
 
 def _run(flags: argparse.Namespace) -> None:
     options = to_options(SegmentOptions, flags)
-    segment_picture(lambda: load_models(flags), options)
+    notices = segment_picture(lambda: load_models(flags), options)
     say(f"Wrote {options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
+    sys.stderr.writelines(f"{notice}\n" for notice in notices)
 
 
-def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> None:
+def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> tuple[str, ...]:
     """Write each model's mask, cut-out and overlay, and one JSON.
 
     Args:
         load: gives the model, once the picture and the prompts are known to be good.
         options: what to do.
 
+    Returns:
+        What of the picture is read otherwise than it is stored, a sentence each.
+
     Raises:
         InputError: the picture or a prompt cannot be used, or the folder cannot be written.
     """
-    image = read_image(options.image)
+    picture = read_picture(options.image)
+    image = picture.pixels
     size_hw = image.shape[0], image.shape[1]
     mask = None if options.mask is None else read_mask(options.mask, size_hw)
     prompts = Prompts(options.clicks, options.box, mask)
@@ -89,3 +95,4 @@ def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> N
     )
     document["milliseconds"] = asdict(result.timings)
     (options.out / "result.json").write_text(json.dumps(document, indent=2) + "\n")
+    return picture.notices

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 import gradio as gr
 
+from refiner.files.pictures import scaled_mask
 from refiner.files.run_lengths import encode_rle
 from refiner.metrics import iou
 from refiner.types import InputError, Mask, Prompts
@@ -93,7 +94,7 @@ class Endpoints:
             backbone: one of those on offer; the page's first if empty.
 
         Returns:
-            Both masks as COCO run lengths; of pictures scaled down at that smaller size.
+            Both masks as COCO run lengths, at the picture's own size.
         """
         with client_errors():
             segmenter = self._models.get(backbone)
@@ -102,8 +103,8 @@ class Endpoints:
             result = segmenter.segment(pixels, [prompts])
             pair = result.objects[0]
             return {
-                "sam2": _answer(pair.base),
-                "sam2refiner": _answer(pair.refined),
+                "sam2": _answer(pair.base, scale.original_hw),
+                "sam2refiner": _answer(pair.refined, scale.original_hw),
                 "iou": iou(pair.base.mask, pair.refined.mask),
                 "backbone": segmenter.info.backbone,
                 "milliseconds": asdict(result.timings),
@@ -123,7 +124,7 @@ class Endpoints:
             points: clicks that correct a single object's mask, [x, y, 1] on it or [x, y, 0] beside it.
 
         Returns:
-            A mask an object as COCO run lengths; of pictures scaled down at that smaller size.
+            A mask an object as COCO run lengths, at the picture's own size.
         """
         with client_errors():
             segmenter = self._models.first
@@ -143,7 +144,8 @@ class Endpoints:
                 prompts = Prompts(clicks, mask=item.mask)
                 refined = segmenter.segment(pixels, [prompts]).objects[0].refined
                 given_iou = iou(refined.mask, item.mask)
-                objects.append({"label": item.label, "given_iou": given_iou, **_answer(refined)})
+                answer = _answer(refined, scale.original_hw)
+                objects.append({"label": item.label, "given_iou": given_iou, **answer})
             return {"objects": objects, "backbone": segmenter.info.backbone}
 
     def prompt_curve(
@@ -221,5 +223,6 @@ def _add(endpoint: Any, **queue: Any) -> None:
     gr.api(endpoint, api_name=endpoint.__name__, **queue)
 
 
-def _answer(mask: Mask) -> MaskAnswer:
-    return {"segmentation": encode_rle(mask.mask), "predicted_iou": float(mask.quality)}
+def _answer(mask: Mask, size_hw: tuple[int, int]) -> MaskAnswer:
+    segmentation = encode_rle(scaled_mask(mask.mask, size_hw))
+    return {"segmentation": segmentation, "predicted_iou": float(mask.quality)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from refiner.files.run_lengths import PackedPair
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
+from webapp.image.photo import PhotoFile
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS, read_truth
 from webapp.image.truth_curve import with_scores
@@ -17,7 +18,7 @@ from webapp.shared.backbones import Models
 from webapp.shared.events import Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Message, apply, read_actions, read_text
+from webapp.shared.messages import Message, apply, file_stem, read_actions, read_text
 from webapp.shared.pictures import ReadImage, read_within, worked_size
 from webapp.shared.uploads import Uploads
 
@@ -70,17 +71,19 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
         InputError: it was not uploaded, is too large, or is no picture.
     """
     file = studio.uploads.file(read_text(message.values, "path"))
-    image = read_within(studio.read_image, file, studio.limits)
-    pixels = worked_size(image, studio.limits)
+    photo = read_within(studio.read_image, file, studio.limits)
+    pixels = worked_size(photo.pixels, studio.limits)
     studio.model(state).prepare(pixels)
     picture = Picture(
         key=secrets.token_hex(8),
         pixels=pixels,
-        original_hw=(image.shape[0], image.shape[1]),
+        original_hw=(photo.pixels.shape[0], photo.pixels.shape[1]),
         path=studio.publish(pixels),
         label=text.YOUR_PICTURE,
+        name=file_stem(message.values, "picture"),
+        file=PhotoFile(file, studio.uploads.root) if pixels is not photo.pixels else None,
     )
-    return Outcome(state.open(picture))
+    return Outcome(state.open(picture), " ".join(photo.notices))
 
 
 def open_example_picture(
@@ -98,6 +101,7 @@ def open_example_picture(
         path=path,
         label=example.label,
         licence=example.licence,
+        name=example.name,
     )
     scene = Scene((SceneObject(1, 0, example.prompts),))
     state = state.open(picture, scene)
