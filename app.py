@@ -17,7 +17,7 @@ explain_missing()
 from gradio.utils import get_upload_folder
 
 from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
-from refiner.files.pictures import read_image
+from refiner.files.decoding.walled import WalledReader
 from refiner.network.checkpoint import HQ
 from refiner.predict.loading import load_any
 from refiner.predict.segmenter import ImageSegmenter, load_segmenter, use_own_cores
@@ -103,7 +103,7 @@ def main() -> int:
         uploads = Uploads(Path(get_upload_folder()), current_visitor)
         page = build_page(
             segmenter,
-            read_image=read_image,
+            read_image=WalledReader(),
             uploads=uploads,
             examples=installed(EXAMPLES),
             results=ASSETS / "results",

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from refiner.clips.containers import ClipLimits, FilePath, called, source
+from refiner.clips.containers import ClipLimits, FilePath, source
 from refiner.clips.ffmpeg import Run
 from refiner.clips.formats import Sound, Timing
 from refiner.clips.scan import Scan, scan
@@ -54,7 +54,7 @@ class Clip:
     @property
     def name(self) -> str:
         """What to call its file in a message."""
-        return called(self._scan.path)
+        return self._scan.name
 
     @property
     def first(self) -> int:
@@ -82,7 +82,8 @@ class Clip:
         if found.sound is None:
             return None
         start = max(Fraction(0), found.ticks[self._start] * found.time_base)
-        whole = self._stop - self._start if self._stop == len(found.ticks) else None
+        to_end = self._stop == len(found.ticks) and not found.hides_sound
+        whole = self._stop - self._start if to_end else None
         return Sound(found.path, found.demuxer, found.sound, start, whole)
 
     def part(self, start: int = 0, stop: int | None = None, long_side: int | None = None) -> Clip:
@@ -222,7 +223,11 @@ def open_clip(
     stop: int | None = None,
     limits: ClipLimits | None = None,
 ) -> Clip:
-    """Open a video file: MP4, MOV, Matroska, WebM or AVI, told by its content.
+    """Open a clip: a video file, an animated picture, or a folder of pictures.
+
+    A file is told by its content: MP4, MOV, Matroska, WebM, AVI, MPEG (program and transport streams)
+    or WMV; an animated GIF, WebP, PNG or AVIF. The pictures of a folder are its frames, by their names
+    with numbers in order.
 
     The whole file is decoded once to count its frames and to see their times. Rotation is applied;
     every coded frame is one frame, at a varying rate, too; sizes are kept to the pixel, pixels that
@@ -231,7 +236,7 @@ def open_clip(
     `Clip.info.notes` says which of this happened.
 
     Args:
-        path: the file; its name tells nothing.
+        path: the file, whose name tells nothing, or the folder.
         start: the first frame to take.
         stop: the frame after the last one.
         limits: what to refuse.

@@ -12,24 +12,28 @@ from typing import Any
 
 import ffmpeg
 
-from refiner.files.pictures import kind_of as picture_kind
+from refiner.files.decoding.kinds import kind_of as picture_kind
 from refiner.types import InputError
 
 FilePath = str | os.PathLike[str]
 
+DEMUXERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf")
+"""ffmpeg's names of the containers read here."""
 _QUICKTIME_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _OTHERS = (
     (0, b"#EXTM3U", "a playlist (HLS or M3U)"),
     (0, b"ffconcat", "a list of files (ffconcat)"),
     (0, b"[playlist]", "a playlist (PLS)"),
     (0, b"FLV", "a Flash video"),
-    (0, b"0&\xb2u", "a Windows Media file"),
-    (0, b"\x00\x00\x01\xba", "an MPEG program stream"),
-    (188, b"G", "an MPEG transport stream"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "asf"),
+    (0, b"\x00\x00\x01\xba", "mpeg"),
+    (0, b"\x00\x00\x01\xb3", "mpegvideo"),
     (0, b"ID3", "an MP3 sound"),
     (0, b"OggS", "an Ogg file"),
     (8, b"WAVE", "a WAV sound"),
 )
+_TRANSPORT_PACKETS = (188, 192)
+"""Bytes from one packet of an MPEG transport stream to the next; camcorders put a time before each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,11 @@ def called(path: FilePath) -> str:
     return ascii(name if len(name) <= 80 else f"{name[:20]}...{name[-57:]}")
 
 
-def demuxer_of(path: FilePath, file_bytes: int) -> str:
-    """Return the demuxer for the content of `path`, which may lie about itself in its name.
+def read_head(path: FilePath, file_bytes: int) -> bytes:
+    """Return the first 1,024 bytes of a file.
 
     Raises:
-        InputError: there is no such file, it is larger than `file_bytes`, or no video read here.
+        InputError: there is no such file, or it is empty or larger than `file_bytes`.
     """
     try:
         size = os.path.getsize(path)
@@ -90,11 +94,21 @@ def demuxer_of(path: FilePath, file_bytes: int) -> str:
             f"The file {called(path)} has {size:,} bytes, at most {file_bytes:,} are read; cut the "
             "clip or compress it more."
         )
+    return head
+
+
+def demuxer_of(path: FilePath, file_bytes: int) -> str:
+    """Return the demuxer for the content of `path`, which may lie about itself in its name.
+
+    Raises:
+        InputError: there is no such file, it is larger than `file_bytes`, or no video read here.
+    """
+    head = read_head(path, file_bytes)
     kind = _kind(head)
-    if kind not in ("mov", "matroska", "avi"):
+    if kind not in DEMUXERS:
         raise InputError(
-            f"The file {called(path)} is no video read here (MP4, MOV, MKV, WebM, AVI) but {kind}; "
-            "convert it to MP4."
+            f"The file {called(path)} is no video read here (MP4, MOV, MKV, WebM, AVI, MPEG, WMV, "
+            f"animated GIF or WebP) but {kind}; convert it to MP4."
         )
     return kind
 
@@ -104,12 +118,24 @@ def _kind(head: bytes) -> str:
     for offset, signature, words in _OTHERS:
         if head.startswith(signature, offset):
             return words
+    if _is_transport_stream(head):
+        return "mpegts"
     kind = picture_kind(head)
     if kind == "a Matroska or WebM video":
         return "matroska"
     if kind == "an AVI video":
         return "avi"
-    still = kind in ("an AVIF picture", "a HEIC photo")
-    if head[4:8] in _QUICKTIME_ATOMS and not still:
-        return "mov"
-    return f"a {kind} picture" if kind.isupper() else kind
+    if kind == "HEIF":
+        return "a HEIC photo"
+    if kind.isupper():
+        return f"{'an' if kind == 'AVIF' else 'a'} {kind} picture"
+    return "mov" if head[4:8] in _QUICKTIME_ATOMS and "raw" not in kind else kind
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Return whether a byte of synchronization comes again in every packet, wherever the first is."""
+    return any(
+        len(marks := head[first::size]) > 3 and set(marks) == {0x47}
+        for size in _TRANSPORT_PACKETS
+        for first in range(size)
+    )

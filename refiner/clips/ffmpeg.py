@@ -26,6 +26,8 @@ from refiner.types import InputError
 OLDEST = (5, 1)
 ENCODERS = ("libx264", "libvpx-vp9", "prores_ks", "aac", "libopus")
 KEPT_LINES = 400
+_MEMORY = 8_000_000_000
+"""Bytes of address space for decoding; 8K takes about a third."""
 END_SECONDS = 10.0
 
 
@@ -51,6 +53,8 @@ class Run:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        if not feed:
+            _limit(self._process.pid)
         self._messages: deque[str] = deque(maxlen=KEPT_LINES)
         self._late = threading.Event()
         self._listener = threading.Thread(
@@ -127,6 +131,14 @@ class Run:
                 f"ffmpeg took longer than {seconds:g} s for one step and was ended; try a shorter "
                 "or smaller clip."
             )
+
+
+def _limit(pid: int) -> None:
+    """Bound the memory of a process that decodes a stranger's file; Linux only."""
+    with suppress(ImportError, AttributeError, OSError):
+        import resource
+
+        resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
 def _expire(process: subprocess.Popen[bytes], late: threading.Event) -> None:

@@ -1,9 +1,9 @@
 """What goes into a video file: its kind and settings, when frames are shown, the sound beside them.
 
-H.264 in MP4 is `yuv420p`, which every player shows; it cannot hold an odd width or height, and since
-no pixel may be lost or added, odd sizes are `yuv444p`, which Chromium, VLC, mpv and ffmpeg play,
-Safari and Firefox do not. VP9 (WebM) and ProRes 4444 (MOV) carry alpha and any size. WebM keeps the
-ratio of pixels that are not square to a whole pixel of the shown width only.
+H.264 in MP4 is `yuv420p`, which every player shows; it cannot hold an odd width or height, so that the
+last column or row of such frames stands in the file twice. VP9 (WebM) and ProRes 4444 (MOV) carry alpha
+and any size. WebM keeps the ratio of pixels that are not square to a whole pixel of the shown width
+only.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Format:
         muxer: ffmpeg's name of the container.
         alpha: whether frames have a fourth channel, 0 transparent to 255.
         pixels: the pixel format.
-        odd_pixels: the pixel format if the width or the height is odd.
+        even: whether width and height must be even.
         encoder: ffmpeg's options of the video encoder.
-        copied: sounds that go in as they are.
+        copied: sounds that go in as they are, if nothing is cut away.
         sound_encoder: options for all other sounds.
     """
 
@@ -33,7 +33,7 @@ class Format:
     muxer: str
     alpha: bool
     pixels: str
-    odd_pixels: str
+    even: bool
     encoder: Mapping[str, Any]
     copied: tuple[str, ...]
     sound_encoder: Mapping[str, Any]
@@ -45,7 +45,7 @@ H264 = Format(
     "mp4",
     False,
     "yuv420p",
-    "yuv444p",
+    True,
     {"c:v": "libx264", "preset": "veryfast", "crf": 18},
     ("aac", "mp3", "ac3", "eac3", "alac", "opus"),
     _AAC,
@@ -55,7 +55,7 @@ VP9_ALPHA = Format(
     "webm",
     True,
     "yuva420p",
-    "yuva420p",
+    False,
     {
         "c:v": "libvpx-vp9",
         "crf": 24,
@@ -73,7 +73,7 @@ PRORES_ALPHA = Format(
     "mov",
     True,
     "yuva444p10le",
-    "yuva444p10le",
+    False,
     {"c:v": "prores_ks", "profile:v": "4444", "alpha_bits": 8, "vendor": "apl0"},
     ("aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be", "pcm_s24be"),
     _AAC,

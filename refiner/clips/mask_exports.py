@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refiner.clips.clip import Clip
+from refiner.files.names import safe_name
 from refiner.files.painting import object_color
 from refiner.files.results import mask_values, versions
 from refiner.types import BoolArray, ImageArray, InputError, MaskPair, ModelInfo
@@ -40,7 +40,7 @@ class ClipExport:
         clip: the frames; not scaled down, if files of the source's size are wanted.
         objects: the ids of the objects, in the order of their colours and their indices from 1.
         info: the model that made the masks.
-        stem: how the names of the files begin; of an upload's name only safe characters are kept.
+        stem: how the names of the files begin; made safe by `names.safe_name`.
     """
 
     clip: Clip
@@ -54,8 +54,7 @@ class ClipExport:
                 f"An export holds up to {MOST_OBJECTS} objects of different ids, got "
                 f"{len(self.objects)}."
             )
-        safe = re.sub(r"[^A-Za-z0-9_-]+", "-", self.stem)[:60].strip("-")
-        object.__setattr__(self, "stem", safe or "clip")
+        object.__setattr__(self, "stem", safe_name(self.stem, "clip"))
 
 
 def masks_of(pairs: Pairs | None, model: str) -> dict[int, BoolArray]:

@@ -10,13 +10,14 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import ffmpeg
 
 from refiner.clips.containers import ClipLimits, FilePath, called, demuxer_of, source
 from refiner.clips.ffmpeg import Run
+from refiner.clips.stills import Stills, stills_of
 from refiner.types import InputError
 
 LOOK_SECONDS = 60.0
@@ -24,6 +25,9 @@ SCAN_SECONDS = 600.0
 FASTEST = 1000
 """Frames a second above which the times of frames are taken for damage."""
 ASSUMED_FPS = Fraction(25)
+HEARD_FROM = Fraction(1, 10)
+"""Seconds of sound before 0 that decoders need; AAC has 0.05, Opus 0.08."""
+_TRANSPARENT = "The clip has transparency, which is left out."
 FULL_HD_MATRIX_FROM = 720
 """Rows from which players take YUV of unnamed colours for BT.709 (Chromium's rule)."""
 
@@ -33,7 +37,8 @@ class Scan:
     """What one pass over a file found.
 
     Attributes:
-        path: the file, absolute.
+        path: the file, absolute; of stills the video made of them.
+        name: what to call it in a message.
         demuxer: ffmpeg's name of the container.
         frame_pixels: the limit it was read under.
         filters: the filters every decoding of it needs, as ffmpeg writes them.
@@ -45,10 +50,13 @@ class Scan:
         even: whether all frames lie at `fps`, but for the rounding of their times.
         checksums: Adler-32 of each frame's RGB bytes, as `framecrc` starts it, from 0.
         sound: the codec of the first sound track; None if there is none.
+        hides_sound: whether the file was trimmed before and still has sound of before its start.
         notes: what is shown otherwise than the file has it.
+        stills: keeps the video made of stills as long as it may be read.
     """
 
     path: str
+    name: str
     demuxer: str
     frame_pixels: int
     filters: str
@@ -60,16 +68,28 @@ class Scan:
     even: bool
     checksums: tuple[int, ...]
     sound: str | None
+    hides_sound: bool
     notes: tuple[str, ...]
+    stills: Stills | None = None
 
 
 def scan(path: FilePath, limits: ClipLimits) -> Scan:
     """Decode the first real video stream of `path` from end to end.
 
+    A folder of frames or an animated picture is made a video first, without loss.
+
     Raises:
-        InputError: there is no such file, it is no MP4, MOV, Matroska, WebM or AVI, has no frame
-            that decodes, or is over a limit.
+        InputError: there is no such file, it is no video of `containers.DEMUXERS` and no animation,
+            has no frame that decodes, or is over a limit.
     """
+    stills = stills_of(path, limits)
+    if stills is None:
+        return _scan(path, limits)
+    found = _scan(stills.file, limits)
+    return replace(found, name=called(path), notes=(*stills.notices, *found.notes), stills=stills)
+
+
+def _scan(path: FilePath, limits: ClipLimits) -> Scan:
     demuxer = demuxer_of(path, limits.file_bytes)
     look = _look(path, demuxer, limits.frame_pixels)
     found = _decode(path, demuxer, look, limits)
@@ -83,6 +103,7 @@ def scan(path: FilePath, limits: ClipLimits) -> Scan:
     ticks = found.ticks if ordered else [round(i / fps / base) for i in range(len(found.ticks))]
     return Scan(
         path=os.path.abspath(os.fsdecode(path)),
+        name=called(path),
         demuxer=demuxer,
         frame_pixels=limits.frame_pixels,
         filters=look.filters,
@@ -94,6 +115,7 @@ def scan(path: FilePath, limits: ClipLimits) -> Scan:
         even=even,
         checksums=tuple(found.checksums),
         sound=sound[0] if sound else None,
+        hides_sound=found.hides_sound(),
         notes=(*look.notes, *_notes(found, fps, even, ordered)),
     )
 
@@ -132,7 +154,11 @@ def _look(path: FilePath, demuxer: str, frame_pixels: int) -> _Look:
     base = re.search(r"config in time_base: (\d+)/(\d+)", messages)
     # written out: "the container's own" is -1 up to ffmpeg 8 and `demux` from 6.1 on
     time_base = f"{base[1]}:{base[2]}" if base else "-1"
-    return _Look(filters, time_base, claimed, tuple(_pixel_notes(shown[1], transfer, shown[4])))
+    notes = _pixel_notes(shown[1], transfer, shown[4])
+    # ffmpeg's own decoders of VP8 and VP9 drop alpha without a word, only the container tells of it
+    if re.search(r"alpha_mode\s*: 1\b", messages) and _TRANSPARENT not in notes:
+        notes.append(_TRANSPARENT)
+    return _Look(filters, time_base, claimed, tuple(notes))
 
 
 def _pixel_notes(pixel_format: str, transfer: str, interlace: str) -> list[str]:
@@ -145,7 +171,7 @@ def _pixel_notes(pixel_format: str, transfer: str, interlace: str) -> list[str]:
     elif re.search(r"(9|10|12|14|16)(le|be)$|48|64", pixel_format):
         notes.append("The clip has more than 8 bits a colour; it is worked on in 8 bits.")
     if re.match(r"yuva|ya|gbrap|rgba|bgra|argb|abgr", pixel_format):
-        notes.append("The clip has transparency, which is left out.")
+        notes.append(_TRANSPARENT)
     if interlace in "TB":
         notes.append("The clip is interlaced; its frames are kept as they are, combs included.")
     return notes
@@ -187,6 +213,7 @@ class _Decoded:
     checksums: list[int] = field(default_factory=list)
     streams: dict[str, dict[str, str]] = field(default_factory=dict)
     filled: set[str] = field(default_factory=set)
+    first: dict[str, int] = field(default_factory=dict)
     damaged: bool = False
 
     def codecs(self, media: str) -> list[str]:
@@ -197,6 +224,13 @@ class _Decoded:
             if values.get("media_type") == media and stream in self.filled
         ]
 
+    def hides_sound(self) -> bool:
+        """Return whether an edit list keeps more of the first sound unheard than a codec needs."""
+        for stream, values in self.streams.items():
+            if values.get("media_type") == "audio" and stream in self.filled:
+                return self.first[stream] * Fraction(values["tb"]) < -HEARD_FROM
+        return False
+
     def take(self, line: str) -> None:
         """Take in a line of the output."""
         header = re.match(r"#(\w+) (\d+): (\S+)", line)
@@ -206,6 +240,8 @@ class _Decoded:
         values = [value.strip() for value in line.split(",")]
         if line.startswith("#") or len(values) < 6:
             return
+        if values[0] not in self.filled:
+            self.first[values[0]] = int(values[2])
         self.filled.add(values[0])
         if values[0] == "0":
             self.ticks.append(int(values[2]))
@@ -269,6 +305,12 @@ def _notes(found: _Decoded, fps: Fraction, even: bool, ordered: bool) -> list[st
             "The pixels are not square "
             f"({found.sample_aspect.numerator}:{found.sample_aspect.denominator}); frames are shown "
             "unstretched, exported videos carry the ratio."
+        )
+    height, width = found.size_hw
+    if height % 2 or width % 2:
+        notes.append(
+            "Exports as MP4 repeat the last column or row, since players show even sizes only; masks "
+            f"and other exports keep {width} x {height} pixels."
         )
     if len(found.codecs("video")) > 1:
         notes.append("The file has several videos; the first is taken.")

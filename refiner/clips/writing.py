@@ -64,7 +64,9 @@ class ClipWriter:
             raise _unwritable(path, str(error.strerror)) from error
         try:
             self._picture = self._folder / f"picture{form.suffix}"
-            stream = _encoding(self._picture, form, size_hw, timing, sample_aspect)
+            stream = _encoding(
+                self._picture, form, stored_size(form, size_hw), timing, sample_aspect
+            )
             self._run: Run | None = Run(stream, feed=True)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -84,7 +86,7 @@ class ClipWriter:
         if self._run is None:
             raise InputError(f"{self.path.name} is finished; it takes no more frames.")
         try:
-            self._run.write(np.ascontiguousarray(frame).data.cast("B"), _FRAME_SECONDS)
+            self._run.write(self._even(frame).data.cast("B"), _FRAME_SECONDS)
         except (OSError, InputError) as error:
             run = self._run
             self.discard()
@@ -131,12 +133,19 @@ class ClipWriter:
         else:
             self.close()
 
+    def _even(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the frame as it is stored, with its last row and column again where that is odd."""
+        height, width = stored_size(self._form, self._size_hw)
+        more = (0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0)
+        return np.ascontiguousarray(np.pad(frame, more, mode="edge"))
+
     def _with_sound(self) -> Path:
         """Return the finished file: with the sound, if there is one, cut to the frames written."""
         sound, form = self._sound, self._form
         if sound is None:
             return self._picture
         options: dict[str, Any] = {"ss": f"{float(sound.start):.6f}"} if sound.start else {}
+        whole = not sound.start and self.frames == sound.whole_from
         if self.frames != sound.whole_from:
             options["t"] = f"{float(self._timing.seconds(self.frames)):.6f}"
         # vn: without it a seek goes to a frame of the video, and the sound comes too early
@@ -148,7 +157,9 @@ class ClipWriter:
             **options,
         )
         done = self._folder / f"done{form.suffix}"
-        encoder = {"c:a": "copy"} if sound.codec in form.copied else form.sound_encoder
+        # a copy has whole packets only, and so sound of before and after a cut, hidden or heard
+        copied = whole and sound.codec in form.copied
+        encoder = {"c:a": "copy"} if copied else form.sound_encoder
         stream = ffmpeg.output(
             ffmpeg.input(f"file:{self._picture}")["v:0"],
             heard["a:0"],
@@ -196,20 +207,26 @@ class ClipWriter:
         )
 
 
+def stored_size(form: Format, size_hw: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width that frames of `size_hw` have in a file."""
+    if not form.even:
+        return size_hw
+    height, width = (side + side % 2 for side in size_hw)
+    return height, width
+
+
 def _encoding(
     path: Path, form: Format, size_hw: tuple[int, int], timing: Timing, sample_aspect: Fraction
 ) -> Any:
     """Return the output that encodes raw frames from standard input into `path`."""
-    odd = size_hw[0] % 2 or size_hw[1] % 2
-    pixels = form.odd_pixels if odd else form.pixels
     filters = [
         "scale=out_color_matrix=bt709:out_range=tv",
-        f"format={pixels}",
+        f"format={form.pixels}",
         "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv",
         f"setsar={sample_aspect}",
     ]
     options: dict[str, Any] = {"fps_mode": "passthrough", **_muxing(form), **form.encoder}
-    times = _moments(timing)
+    times = moments(timing)
     if times is not None:
         filters += [f"settb={timing.time_base}", f"setpts='{times}'"]
         options["enc_time_base"] = str(timing.time_base)
@@ -226,7 +243,7 @@ def _encoding(
         f"file:{path}",
         f=form.muxer,
         vf=",".join(filters),
-        pix_fmt=pixels,
+        pix_fmt=form.pixels,
         colorspace="bt709",
         color_primaries="bt709",
         color_trc="bt709",
@@ -244,7 +261,7 @@ def _quiet(stream: Any) -> Any:
     return stream.global_args("-y", "-nostdin", "-hide_banner", "-loglevel", "error")
 
 
-def _moments(timing: Timing) -> str | None:
+def moments(timing: Timing) -> str | None:
     """Return an expression of `setpts` that gives frame N its time; None for the constant rate.
 
     It is a balanced tree of comparisons, runs of equal steps being one leaf. So many frames of

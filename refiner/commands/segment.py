@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from refiner.commands.values import (
 from refiner.files.labels import LabelChoice, MaskFile
 from refiner.files.mask_files import all_masks, read_masks
 from refiner.files.painting import cutout_png, mask_png, object_color, overlay_png
-from refiner.files.pictures import read_image
+from refiner.files.pictures import read_picture
 from refiner.files.results import result_document
 from refiner.files.session import image_hash
 from refiner.types import Box, Click, MaskPair, Prompts, Segmenter
@@ -63,9 +64,9 @@ def add_segment(parser: argparse.ArgumentParser) -> None:
 
 def _run(flags: argparse.Namespace) -> None:
     options = to_options(SegmentOptions, flags)
-    for notice in segment_picture(lambda: load_models(flags), options):
-        say(f"Notice: the mask: {notice}")
+    notices = segment_picture(lambda: load_models(flags), options)
     say(f"Wrote {options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
+    sys.stderr.writelines(f"{notice}\n" for notice in notices)
 
 
 def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> tuple[str, ...]:
@@ -76,12 +77,13 @@ def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> t
         options: what to do.
 
     Returns:
-        How the mask was understood, where that is not plain.
+        What of the picture and the mask is read otherwise than it is stored, a sentence each.
 
     Raises:
         InputError: the picture or a prompt cannot be used, or the folder cannot be written.
     """
-    image = read_image(options.image)
+    picture = read_picture(options.image)
+    image = picture.pixels
     size_hw = image.shape[0], image.shape[1]
     given = MaskFile(())
     if options.mask is not None:
@@ -106,4 +108,4 @@ def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> t
     )
     document["milliseconds"] = asdict(result.timings)
     (options.out / "result.json").write_text(json.dumps(document, indent=2) + "\n")
-    return given.notices
+    return picture.notices + tuple(f"The mask: {notice}." for notice in given.notices)

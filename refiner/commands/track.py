@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from refiner.clips.clip import open_clip
+from refiner.clips.clip import Clip, open_clip
 from refiner.clips.exports import EXPORTS, export_path, write_exports
 from refiner.clips.mask_exports import ClipExport
 from refiner.commands.values import (
+    Moment,
     add_model_options,
     load_models,
     parse_frame_box,
     parse_frame_click,
+    parse_moment,
     parse_names,
     say,
     to_options,
@@ -39,18 +44,30 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class TrackOptions:
-    """What `python -m refiner track` does: `exports` are some of `clip_exports.EXPORTS`."""
+    """What `python -m refiner track` does.
+
+    Attributes:
+        video: a video file, an animated picture or a folder of frames.
+        prompts: their frames are counted in the whole clip.
+        out: the folder for the results.
+        exports: some of `exports.EXPORTS`.
+        progress: whether to show how far it is.
+        start: the first frame to track and export; the clip's first if None.
+        stop: the frame after the last; the clip's end if None.
+    """
 
     video: Path
     prompts: tuple[Prompt, ...]
     out: Path
     exports: tuple[str, ...] = DEFAULT_EXPORTS
     progress: bool = True
+    start: Moment | None = None
+    stop: Moment | None = None
 
 
 def add_track(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `TrackOptions` and the tracker's."""
-    parser.add_argument("video", type=Path)
+    parser.add_argument("video", type=Path, help="a video, an animated GIF or WebP, or a folder")
     parser.add_argument(
         "--prompt",
         action="append",
@@ -64,6 +81,12 @@ def add_track(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=parse_frame_box,
         metavar="[OBJECT@]FRAME:X0,Y0,X1,Y1",
+    )
+    parser.add_argument(
+        "--start", type=parse_moment, metavar="FRAME|SECONDSs", help="the first frame to track"
+    )
+    parser.add_argument(
+        "--stop", type=parse_moment, metavar="FRAME|SECONDSs", help="the frame after the last"
     )
     parser.add_argument(
         "--export",
@@ -114,23 +137,55 @@ def track_clip(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]
         raise InputError(f"There is no export {unknown[0]!r}; choose of {', '.join(EXPORTS)}.")
     prompts = collect(options.prompts)
     options.out.mkdir(parents=True, exist_ok=True)
-    with open_clip(options.video) as clip:
-        last = max(item.frame for item in prompts)
-        if last >= len(clip):
-            raise InputError(
-                f"There is a prompt on frame {last}, but {options.video} has {len(clip)} frames, "
-                f"0 to {len(clip) - 1}."
-            )
+    with open_clip(options.video) as whole:
+        span = range(
+            _frame(whole, options.start, 0, ceil=False),
+            _frame(whole, options.stop, len(whole), ceil=True),
+        )
+        clip = whole.part(span.start, span.stop)
         for item in prompts:
+            if item.frame not in span:
+                raise InputError(
+                    f"There is a prompt on frame {item.frame}, but of {options.video} the frames "
+                    f"{span.start} to {span.stop - 1} are tracked; prompt one of those."
+                )
             item.prompts.check(clip.info.size_hw)
+        prompts = [replace(item, frame=item.frame - span.start) for item in prompts]
+        for note in clip.info.notes:
+            tqdm.write(note, file=sys.stderr)
         tracker = load()
         objects = sorted({item.object_id for item in prompts})
-        job = ClipExport(clip, objects, tracker.info, options.video.stem)
+        job = ClipExport(clip, objects, tracker.info, clip_name(options.video))
         paths = [export_path(options.out, job, name) for name in options.exports]
         steps = write_exports(job, ascending(tracker, clip, prompts), options.exports, options.out)
-        for _ in tqdm(steps, total=len(clip), unit="frame", disable=not options.progress):
-            pass
+        with clip:
+            for _ in tqdm(steps, total=len(clip), unit="frame", disable=not options.progress):
+                pass
     return paths
+
+
+def clip_name(video: Path) -> str:
+    """Return what a clip's files are called: its name, and its kind unless that is MP4.
+
+    So clips of one folder never share a file: clip.mp4, clip.mov and the frames in clip/.
+    """
+    path = Path(os.path.abspath(video))
+    kind = "frames" if path.is_dir() else path.suffix[1:] or "clip"
+    if kind.lower() == "mp4":
+        return path.stem
+    return f"{path.name if path.is_dir() else path.stem}-{kind}"
+
+
+def _frame(clip: Clip, moment: Moment | None, otherwise: int, *, ceil: bool) -> int:
+    """Return the frame shown at a moment, or the next if it is between two and `ceil`."""
+    if moment is None:
+        return otherwise
+    if not moment.in_seconds:
+        return int(moment.number)
+    times = [clip.timing.seconds(index) for index in range(len(clip))]
+    if ceil:
+        return bisect_left(times, moment.number)
+    return max(0, bisect_right(times, moment.number) - 1)
 
 
 def collect(prompts: Sequence[Prompt]) -> list[FramePrompts]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,6 +91,24 @@ def make_folder(folder: Path) -> None:
 def parse_names(text: str) -> tuple[str, ...]:
     """Read names divided by commas."""
     return tuple(text.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A place in a clip: a frame counted from 0, or seconds from the first."""
+
+    number: Fraction
+    in_seconds: bool = False
+
+
+def parse_moment(text: str) -> Moment:
+    """Read `12` as a frame and `1.5s` as seconds."""
+    number = text.removesuffix("s")
+    if not number.replace(".", "", 1).isdecimal() or (text == number and "." in number):
+        raise argparse.ArgumentTypeError(
+            f"expected a frame like 12 or seconds like 1.5s, got '{text}'"
+        )
+    return Moment(Fraction(number), text != number)
 
 
 def parse_click(text: str) -> Click:

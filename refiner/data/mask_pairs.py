@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from refiner.data.pairing import MASK_ENDINGS, PICTURES
-from refiner.files.pictures import IMAGE_FORMATS, kind_of
+from refiner.files.decoding.kinds import IMAGE_FORMATS, kind_of
 from refiner.types import InputError
 
 MASK_FILES = (*PICTURES, ".json", ".txt")

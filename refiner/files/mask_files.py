@@ -20,12 +20,12 @@ from refiner.files.annotations.label_studio import is_label_studio, read_label_s
 from refiner.files.annotations.labelme import read_labelme
 from refiner.files.annotations.parts import Annotations, Part, is_scaled, nearest_mask
 from refiner.files.annotations.yolo import is_yolo, read_yolo
+from refiner.files.decoding.kinds import kind_of
 from refiner.files.labels import AUTO, LabelChoice, MaskFile, NamedMask, read_label_picture
 from refiner.files.pictures import (
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
     Source,
-    kind_of,
     open_picture,
     read_bytes,
     source_name,

@@ -8,48 +8,25 @@ expected and what to do.
 from __future__ import annotations
 
 import io
-import os
-import stat
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from refiner.types import ImageArray, InputError
+from refiner.files.decoding import deep
+from refiner.files.decoding.colours import as_srgb
+from refiner.files.decoding.kinds import IMAGE_FORMATS, kind_of
+from refiner.files.decoding.sources import MAX_IMAGE_BYTES as MAX_IMAGE_BYTES
+from refiner.files.decoding.sources import Source as Source
+from refiner.files.decoding.sources import as_input_error as _as_input_error
+from refiner.files.decoding.sources import quiet_pillow as _quiet_pillow
+from refiner.files.decoding.sources import read_bytes as read_bytes
+from refiner.files.decoding.sources import source_name as source_name
+from refiner.types import BoolArray, ImageArray, InputError
 
-Source = str | os.PathLike[str] | bytes
-
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-MAX_IMAGE_BYTES = 200_000_000
 MAX_IMAGE_PIXELS = 100_000_000
 
-_SIGNATURES = (
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
-    (8, b"WEBP", "WEBP"),
-    (0, b"BM", "BMP"),
-    (0, b"II*\x00", "TIFF"),
-    (0, b"MM\x00*", "TIFF"),
-    (0, b"II+\x00", "TIFF"),
-    (0, b"MM\x00+", "TIFF"),
-    (0, b"GIF8", "GIF"),
-    (4, b"ftypavif", "an AVIF picture"),
-    (4, b"ftyphei", "a HEIC photo"),
-    (4, b"ftypmif1", "a HEIC photo"),
-    (4, b"ftyp", "an MP4 or MOV video"),
-    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
-    (8, b"AVI ", "an AVI video"),
-    (0, b"\x00\x00\x01\x00", "a Windows icon"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"%!PS", "a PostScript document"),
-    (0, b"8BPS", "a Photoshop document"),
-    (0, b"PK\x03\x04", "a ZIP archive"),
-)
 _ORIENTATION_TAG = 0x0112
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -62,7 +39,53 @@ _TRANSPOSES = {
 }
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N")
 _UNSCALED = ("I", "F", "LAB", "HSV")
-_warnings_lock = threading.Lock()
+_SEVERAL = ("The file holds several pictures or frames; the first is shown.",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture as it is meant to be seen, and what of it is shown otherwise than it is stored.
+
+    Attributes:
+        pixels: uint8 RGB (height, width, 3) in sRGB, contiguous and writable.
+        notices: a sentence each; most pictures have none.
+    """
+
+    pixels: ImageArray
+    notices: tuple[str, ...] = ()
+
+
+def read_picture(
+    source: Source,
+    *,
+    max_bytes: int = MAX_IMAGE_BYTES,
+    max_pixels: int = MAX_IMAGE_PIXELS,
+    formats: tuple[str, ...] = IMAGE_FORMATS,
+) -> Picture:
+    """Read a picture as it is meant to be seen.
+
+    EXIF orientation is applied; colours are converted to sRGB by the picture's profile; CMYK, grey
+    and palettes become RGB; of an animation or a document the first frame is taken. Transparent
+    parts are laid over white, or where the object's outline would vanish there, over the ground that
+    shows it best. 16-bit values are scaled to 8 bits, and stretched if they use few of them.
+
+    Args:
+        source: a path, or the content of a file as bytes.
+        max_bytes: the largest file to accept.
+        max_pixels: the most pixels to accept, checked before decoding; Pillow adds its own bound
+            of about 178 million.
+        formats: the formats to accept, a subset of `kinds.IMAGE_FORMATS`.
+
+    Raises:
+        InputError: there is no such file, or it is no whole picture of an accepted format within
+            the limits.
+    """
+    data = read_bytes(source, max_bytes)
+    kind = _check_type(source, data, formats)
+    with _quiet_pillow(), _as_input_error(source):
+        image, notices = _eight_bits(source, data, kind, max_pixels)
+        rgb, more = as_srgb(image, source_name(source))
+        return Picture(np.array(rgb), (*notices, *more))
 
 
 def read_image(
@@ -72,40 +95,43 @@ def read_image(
     max_pixels: int = MAX_IMAGE_PIXELS,
     formats: tuple[str, ...] = IMAGE_FORMATS,
 ) -> ImageArray:
-    """Read a picture as it is meant to be seen.
-
-    EXIF orientation is applied; transparency is laid over white; 16-bit grey is scaled to 8 bit;
-    CMYK, grey and palettes become RGB; of an animation or a document the first frame is taken.
-    Colour profiles are not applied.
-
-    Args:
-        source: a path, or the content of a file as bytes.
-        max_bytes: the largest file to accept.
-        max_pixels: the most pixels to accept, checked before decoding; Pillow adds its own bound
-            of about 178 million.
-        formats: the formats to accept, a subset of `IMAGE_FORMATS`.
-
-    Returns:
-        uint8 RGB (height, width, 3), contiguous and writable.
+    """Return the pixels of `read_picture` of the same arguments.
 
     Raises:
-        InputError: there is no such file, or it is no whole picture of an accepted format within
-            the limits.
+        InputError: as `read_picture`.
     """
-    image = open_picture(source, max_bytes, max_pixels, formats)
-    with _quiet_pillow(), _as_input_error(source):
-        return np.array(_to_rgb(image))
+    return read_picture(source, max_bytes=max_bytes, max_pixels=max_pixels, formats=formats).pixels
 
 
 def scaled_down(image: ImageArray, long_side: int) -> ImageArray:
-    """Return a picture whose longer side has at most `long_side` pixels, by Lanczos' filter."""
+    """Return a picture at the size to work at, by Lanczos' filter; a smaller one as it is.
+
+    Its longer side gets `long_side` pixels. Of a panorama it is the shorter side that gets a quarter of
+    that, lest too few rows are left to see anything by.
+
+    Raises:
+        InputError: its longer side would still be over eight times `long_side`.
+    """
     height, width = image.shape[:2]
-    scale = long_side / max(height, width)
+    scale = max(long_side / max(height, width), long_side / 4 / min(height, width))
+    if min(scale, 1) * max(height, width) > 8 * long_side:
+        raise InputError(
+            f"The picture of {width} x {height} pixels is too long and narrow to work on, at most "
+            f"{8 * long_side:,} pixels are; cut it into parts."
+        )
     if scale >= 1:
         return image
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     return np.asarray(small, dtype=np.uint8)
+
+
+def scaled_mask(mask: BoolArray, size_hw: tuple[int, int]) -> BoolArray:
+    """Return a mask at another size: enlarged smoothly, then cut at one half."""
+    if mask.shape == tuple(size_hw):
+        return mask
+    soft = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(np.asarray(soft.resize(size_hw[::-1], Image.Resampling.BICUBIC)) > 127)
 
 
 def open_picture(
@@ -122,61 +148,92 @@ def open_picture(
     data = read_bytes(source, max_bytes)
     kind = _check_type(source, data, formats)
     with _quiet_pillow(), _as_input_error(source):
+        return _upright(_decoded(source, data, kind, max_pixels))
+
+
+def _decoded(source: Source, data: bytes, kind: str, max_pixels: int) -> Image.Image:
+    """Return the first frame as it lies in the file."""
+    if kind == "HEIF":
+        _register_heif(source)
+    try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=(kind,))
-        _check_pixels(source, image.size, max_pixels)
-        image.load()
-        transpose = _TRANSPOSES.get(_orientation(image))
-        return image if transpose is None else image.transpose(transpose)
+    except UnidentifiedImageError as error:
+        if kind == "TIFF":
+            words = deep.tiff_layout(data).words
+            raise InputError(
+                f"The picture {source_name(source)} stores {words}, which is not read here; convert it to "
+                "RGB or grey of 8 or 16 bits."
+            ) from error
+        raise
+    _check_pixels(source, image.size, max_pixels)
+    image.load()
+    return image
 
 
-def read_bytes(source: Source, max_bytes: int = MAX_IMAGE_BYTES) -> bytes:
-    """Return the content of a file, or `source` itself if it is content already.
-
-    Raises:
-        InputError: there is no such file, or it is empty or larger than `max_bytes`.
-    """
-    data = source if isinstance(source, bytes) else _read_file(source, max_bytes)
-    if not data:
+def _eight_bits(
+    source: Source, data: bytes, kind: str, max_pixels: int
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return the first frame upright, of 8 bits or fewer a channel, and what must be told of it."""
+    layout = deep.tiff_layout(data) if kind == "TIFF" else None
+    if layout and layout.preview:
         raise InputError(
-            f"The file {source_name(source)} is empty; choose a picture with some content."
+            f"The file {source_name(source)} is a camera's raw file, of which only a small preview could be "
+            "shown; save the photo as JPEG, PNG or TIFF with your raw converter."
         )
-    if len(data) > max_bytes:
-        raise InputError(_too_large(source, len(data), max_bytes))
-    return data
+    if layout and layout.of_floats:
+        _check_pixels(source, layout.size_hw[::-1], max_pixels)
+        values = deep.stored_values(data)
+        if values is not None:
+            pixels, notices = deep.to_8_bits(values, source_name(source))
+            return _transposed(Image.fromarray(pixels), layout.orientation), notices
+    image = _decoded(source, data, kind, max_pixels)
+    notices = _SEVERAL if getattr(image, "is_animated", False) and image.format != "MPO" else ()
+    if image.mode in _DEEP_GREY:
+        pixels, more = deep.to_8_bits(np.asarray(image, dtype=np.uint16), source_name(source))
+        image = _with_pixels(image, pixels)
+    elif _cut_to_8_bits(image, data, layout) and deep.is_dark(np.asarray(image.convert("RGB"))):
+        values = deep.stored_values(data)
+        if values is None or values.dtype != np.uint16:
+            return _upright(image), notices
+        pixels, more = deep.to_8_bits(values, source_name(source))
+        image = _with_pixels(image, pixels)
+    else:
+        more = ()
+    return _upright(image), (*notices, *more)
 
 
-def _read_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
+def _cut_to_8_bits(image: Image.Image, data: bytes, layout: deep.TiffLayout | None) -> bool:
+    """Return whether Pillow has left out the lower 8 of 16 bits."""
+    return (layout.bits if layout else data[24] if image.format == "PNG" else 8) == 16
+
+
+def _with_pixels(image: Image.Image, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Image.Image:
+    """Return `pixels` with what else the file says of the picture."""
+    exif = image.getexif()
+    changed = Image.fromarray(pixels)
+    changed.info = {key: value for key, value in image.info.items() if key != "transparency"}
+    changed.getexif().update(exif)
+    return changed
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    return _transposed(image, _orientation(image))
+
+
+def _transposed(image: Image.Image, orientation: Any) -> Image.Image:
+    transpose = _TRANSPOSES.get(orientation)
+    return image if transpose is None else image.transpose(transpose)
+
+
+def _register_heif(source: Source) -> None:
     try:
-        text = os.fsdecode(path)
-        status = os.stat(text)
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {_quoted(path)}; check the path.") from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except (TypeError, ValueError) as error:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
         raise InputError(
-            f"A picture is given by its path or its bytes, got {_quoted(path)}; check it."
+            f"The picture {source_name(source)} is a HEIC photo, and the package pillow-heif, which reads "
+            "those, is not installed here; install it, or save the photo as JPEG."
         ) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{_quoted(path)} is a folder or device; give the path of a picture file.")
-    if status.st_size > max_bytes:
-        raise InputError(_too_large(path, status.st_size, max_bytes))
-    try:
-        return Path(text).read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Source, error: OSError) -> InputError:
-    reason = error.strerror or type(error).__name__
-    return InputError(f"The file {_quoted(path)} cannot be opened ({reason}); check the path.")
-
-
-def _too_large(source: Source, size: int, max_bytes: int) -> str:
-    return (
-        f"The file {source_name(source)} has {size:,} bytes, at most {max_bytes:,} are read; "
-        "save it smaller or more compressed."
-    )
+    register_heif_opener()
 
 
 def _check_type(source: Source, data: bytes, formats: tuple[str, ...]) -> str:
@@ -188,20 +245,6 @@ def _check_type(source: Source, data: bytes, formats: tuple[str, ...]) -> str:
             f"but {kind}; save the picture as PNG or JPEG."
         )
     return kind
-
-
-def kind_of(data: bytes) -> str:
-    """Return what the content is: a name of `IMAGE_FORMATS` or words."""
-    for offset, signature, kind in _SIGNATURES:
-        if data.startswith(signature, offset):
-            return kind
-    head = data[:1024].lower()
-    if b"<svg" in head:
-        return "an SVG drawing"
-    if b"<html" in head or b"<!doctype html" in head:
-        return "a web page"
-    printable = all(byte >= 32 or byte in b"\t\r\n" for byte in head)
-    return "text" if printable else "something unknown"
 
 
 def _check_pixels(source: Source, size: tuple[int, int], max_pixels: int) -> None:
@@ -242,44 +285,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _grey_16_to_8(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.rint(np.asarray(image, dtype=np.float32) / 257).astype(np.uint8)
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings, which our own checks make needless.
-
-    One thread at a time: filters are the process's, and decoding takes much memory.
-    """
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
-@contextmanager
-def _as_input_error(source: Source) -> Iterator[None]:
-    """Turn whatever Pillow raises over a damaged file, which is of many types, into one line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise InputError(
-            f"The picture {source_name(source)} is too large to be decoded; make it smaller."
-        ) from error
-    except Exception as error:
-        raise InputError(
-            f"The picture {source_name(source)} is damaged or incomplete; save or download it again."
-        ) from error
-
-
-def source_name(source: Source) -> str:
-    """Return what to call `source` in a message, without its folders, which are nobody's business."""
-    if isinstance(source, bytes):
-        return "given as bytes"
-    return _quoted(os.path.basename(os.fsdecode(source)))
-
-
-def _quoted(value: Any) -> str:
-    """Return `value` in one short line of ASCII."""
-    text = str(value) if isinstance(value, (str, os.PathLike)) else repr(value)
-    return ascii(text if len(text) <= 80 else f"{text[:20]}...{text[-57:]}")

@@ -76,7 +76,7 @@ def load_other(name: str) -> FakeSegmenter:
 def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
     """Run the app until this process is ended."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    from refiner.files.pictures import read_image
+    from refiner.files.pictures import read_picture
     from webapp.page import build_page, launch
     from webapp.shared.limits import Limits
     from webapp.shared.uploads import Uploads
@@ -87,7 +87,7 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
     uploads = Uploads(folder, current_visitor)
     page = build_page(
         RemoteSegmenter(knobs),
-        read_image=read_image,
+        read_image=read_picture,
         uploads=uploads,
         examples=[example],
         results=RESULTS,

@@ -37,13 +37,13 @@ def test_downloads_are_the_models_answers(visitor: Visitor) -> None:
     base = drawn((HIGH, WIDE), prompts, RADIUS)
     refined = drawn((HIGH, WIDE), prompts, RADIUS * 1.2)
     name, content = visitor.download("mask", "base")
-    assert name == "sam2-object1-mask.png"
+    assert name == "grey_sam2_mask.png"
     assert np.array_equal(mask_of(content), base)
     assert np.array_equal(mask_of(visitor.download("mask", "refined")[1]), refined)
     name, content = visitor.download("cutout", "refined")
-    assert name == "sam2refiner-object1-cutout.png"
+    assert name == "grey_sam2refiner_cutout.png"
     assert np.array_equal(mask_of(content)[..., 3], refined)
-    assert visitor.download("overlay", "base")[0] == "sam2-overlay.png"
+    assert visitor.download("overlay", "base")[0] == "grey_sam2_overlay.png"
     assert np.array_equal(decode_rle(item["base"]["segmentation"]), base)
 
 
@@ -57,7 +57,9 @@ def test_a_picture_is_uploaded_scaled_and_segmented(visitor: Visitor) -> None:
     assert box is not None
     visitor.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     visitor.settle("1")
-    assert mask_of(visitor.download("mask", "base")[1]).shape == (768, 2048)
+    name, content = visitor.download("mask", "base")
+    assert mask_of(content).shape == (1500, 4000)
+    assert name == "img src=x onerror=alert(1)_sam2_mask.png"
 
 
 def test_a_dropped_and_a_pasted_picture_are_opened(visitor: Visitor) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 import gradio as gr
 
 from refiner.files.labels import LabelChoice
+from refiner.files.pictures import scaled_mask
 from refiner.files.run_lengths import encode_rle
 from refiner.metrics import iou
 from refiner.types import InputError, Mask, Prompts
@@ -18,10 +19,10 @@ from webapp.api.inputs import TELL_SECONDS, Inbox, client_errors, read_box
 from webapp.api.track_video import ClipEndpoint
 from webapp.compare.queue import Jobs
 from webapp.compare.run import compare, pair_sample, read_plan
-from webapp.image.mask_reading import picture_name, read_uploaded_masks
 from webapp.shared import text
 from webapp.shared.backbones import Models
 from webapp.shared.events import EVENT
+from webapp.shared.mask_reading import picture_name, read_uploaded_masks
 from webapp.video.context import VideoStudio
 
 
@@ -95,7 +96,7 @@ class Endpoints:
             backbone: one of those on offer; the page's first if empty.
 
         Returns:
-            Both masks as COCO run lengths; of pictures scaled down at that smaller size.
+            Both masks as COCO run lengths, at the picture's own size.
         """
         with client_errors():
             segmenter = self._models.get(backbone)
@@ -104,8 +105,8 @@ class Endpoints:
             result = segmenter.segment(pixels, [prompts])
             pair = result.objects[0]
             return {
-                "sam2": _answer(pair.base),
-                "sam2refiner": _answer(pair.refined),
+                "sam2": _answer(pair.base, scale.original_hw),
+                "sam2refiner": _answer(pair.refined, scale.original_hw),
                 "iou": iou(pair.base.mask, pair.refined.mask),
                 "backbone": segmenter.info.backbone,
                 "milliseconds": asdict(result.timings),
@@ -129,7 +130,7 @@ class Endpoints:
             invert: whether the object is what is not marked.
 
         Returns:
-            A mask an object as COCO run lengths; of pictures scaled down at that smaller size.
+            A mask an object as COCO run lengths, at the picture's own size.
         """
         with client_errors():
             segmenter = self._models.first
@@ -156,7 +157,8 @@ class Endpoints:
                 prompts = Prompts(clicks, mask=item.mask)
                 refined = segmenter.segment(pixels, [prompts]).objects[0].refined
                 given_iou = iou(refined.mask, item.mask)
-                objects.append({"label": item.label, "given_iou": given_iou, **_answer(refined)})
+                answer = _answer(refined, scale.original_hw)
+                objects.append({"label": item.label, "given_iou": given_iou, **answer})
             return {
                 "objects": objects,
                 "notices": list(found.notices),
@@ -238,5 +240,6 @@ def _add(endpoint: Any, **queue: Any) -> None:
     gr.api(endpoint, api_name=endpoint.__name__, **queue)
 
 
-def _answer(mask: Mask) -> MaskAnswer:
-    return {"segmentation": encode_rle(mask.mask), "predicted_iou": float(mask.quality)}
+def _answer(mask: Mask, size_hw: tuple[int, int]) -> MaskAnswer:
+    segmentation = encode_rle(scaled_mask(mask.mask, size_hw))
+    return {"segmentation": segmentation, "predicted_iou": float(mask.quality)}

@@ -88,7 +88,7 @@ class Inbox:
         Raises:
             InputError: it was not uploaded, is no picture, or too large.
         """
-        image = read_within(self.read_image, self.file(file), self.limits)
+        image = read_within(self.read_image, self.file(file), self.limits).pixels
         pixels = worked_size(image, self.limits)
         return pixels, Scale((pixels.shape[0], pixels.shape[1]), (image.shape[0], image.shape[1]))
 

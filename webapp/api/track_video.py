@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 import gradio as gr
 
+from refiner.files.names import safe_name
 from refiner.types import Box, Click, InputError, Prompts
 from refiner.video_types import FramePrompts, gather_prompts
 from webapp.api.inputs import (
@@ -131,7 +132,9 @@ class ClipEndpoint:
             link(file, folder / "clip")
             return folder / "clip"
 
-        return new_job(self._studio, secrets.token_hex(16), take, text.YOUR_CLIP)
+        job = new_job(self._studio, secrets.token_hex(16), take, text.YOUR_CLIP)
+        job.name = safe_name(file.stem, "clip")
+        return job
 
     def _follow(self, job: ClipJob) -> Iterator[Tracking]:
         """Tell how the work goes until it is done.

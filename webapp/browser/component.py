@@ -40,6 +40,18 @@ CLIP = (
     "panel",
     "clip",
 )
+PICTURE_FILES = ("image/",)
+CLIP_FILES = (
+    "video/",
+    "image/gif",
+    "image/webp",
+    "image/png",
+    "image/avif",
+    ".ts",
+    ".mts",
+    ".m2ts",
+)
+"""Types, or ends of names where browsers mistake the type, of files that are worth sending."""
 
 NAMESPACE = "const studio = {};\n"
 
@@ -67,7 +79,7 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
         css_template=_joined(["picture/picture.css"]),
         js_on_load=_scripts("picture", PICTURE),
         apply_default_css=False,
-        settings=_settings(text.CANVAS, limits, limits.file_megabytes, "image/"),
+        settings=_settings(text.CANVAS, limits, limits.file_megabytes, PICTURE_FILES),
         **options,
     )
 
@@ -94,7 +106,7 @@ def video_canvas(
         js_on_load=_scripts("clip", CLIP),
         apply_default_css=False,
         server_functions=list(functions),
-        settings=_settings(text.VIDEO, limits, limits.video_megabytes, "video/"),
+        settings=_settings(text.VIDEO, limits, limits.video_megabytes, CLIP_FILES),
         **options,
     )
 
@@ -111,14 +123,14 @@ def downloads(**options: Any) -> gr.HTML:
 
 
 def _settings(
-    labels: Mapping[str, str], limits: Limits, megabytes: int, accept: str
+    labels: Mapping[str, str], limits: Limits, megabytes: int, accept: Sequence[str]
 ) -> dict[str, Any]:
     return {
         "labels": labels,
         "colors": [list(color) for color in OBJECT_COLORS],
         "objects": limits.objects,
         "file_megabytes": megabytes,
-        "accept": accept,
+        "accept": list(accept),
     }
 
 

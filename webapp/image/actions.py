@@ -10,7 +10,7 @@ from refiner.files.mask_files import all_masks
 from refiner.files.run_lengths import PackedPair
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
 from webapp.image.differences import differences
-from webapp.image.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
+from webapp.image.photo import PhotoFile
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS
 from webapp.image.truth_curve import with_scores
@@ -19,7 +19,8 @@ from webapp.shared.backbones import Models
 from webapp.shared.events import Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Message, apply, read_actions, read_text
+from webapp.shared.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
+from webapp.shared.messages import Message, apply, file_stem, read_actions, read_text
 from webapp.shared.pictures import ReadImage, read_within, worked_size
 from webapp.shared.uploads import Uploads
 
@@ -72,18 +73,20 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
         InputError: it was not uploaded, is too large, or is no picture.
     """
     file = studio.uploads.file(read_text(message.values, "path"))
-    image = read_within(studio.read_image, file, studio.limits)
-    pixels = worked_size(image, studio.limits)
+    photo = read_within(studio.read_image, file, studio.limits)
+    pixels = worked_size(photo.pixels, studio.limits)
     studio.model(state).prepare(pixels)
     picture = Picture(
         key=secrets.token_hex(8),
         pixels=pixels,
-        original_hw=(image.shape[0], image.shape[1]),
+        original_hw=(photo.pixels.shape[0], photo.pixels.shape[1]),
         path=studio.publish(pixels),
         label=text.YOUR_PICTURE,
-        name=picture_name(message.values.get("name")),
+        file_name=picture_name(message.values.get("name")),
+        name=file_stem(message.values, "picture"),
+        file=PhotoFile(file, studio.uploads.root) if pixels is not photo.pixels else None,
     )
-    return Outcome(state.open(picture))
+    return Outcome(state.open(picture), " ".join(photo.notices))
 
 
 def open_example_picture(
@@ -101,6 +104,7 @@ def open_example_picture(
         path=path,
         label=example.label,
         licence=example.licence,
+        name=example.name,
     )
     scene = Scene((SceneObject(1, 0, example.prompts),))
     state = state.open(picture, scene)
@@ -124,7 +128,7 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[I
         picture.size_hw,
         picture.original_hw,
         studio.limits,
-        name=picture.name,
+        name=picture.file_name,
         choice=read_choice(message.values),
     )
     state = complete(studio, state.with_truth(all_masks(reading), text.UPLOADED_TRUTH))

@@ -8,9 +8,9 @@ from dataclasses import replace
 from refiner.files.labels import NamedMask
 from refiner.files.run_lengths import encode_rle
 from webapp.image.actions import Studio, complete
-from webapp.image.mask_reading import check_room, notice_line, read_choice, read_uploaded_masks
 from webapp.image.state import ImageState, MaskRecord
 from webapp.shared.events import Outcome
+from webapp.shared.mask_reading import check_room, notice_line, read_choice, read_uploaded_masks
 from webapp.shared.messages import Message, read_count, read_text
 
 
@@ -34,7 +34,7 @@ def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[Im
         picture.size_hw,
         picture.original_hw,
         studio.limits,
-        name=picture.name,
+        name=picture.file_name,
         choice=read_choice(message.values),
     )
     free = studio.limits.objects - len(state.scene.objects) + 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
 
 from refiner.files.run_lengths import PackedPair, Rle, decode_rle, encode_rle
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
@@ -12,6 +14,12 @@ from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
 
 CURVE_STEPS = 8
 """How many steps on the way to one object are answered at most when they came together."""
+
+
+class HeldFile(Protocol):
+    """A file that is there as long as this is referred to."""
+
+    path: Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +33,9 @@ class Picture:
         path: the file that browsers are shown.
         label: what to call it on the page.
         licence: whose it is and on what terms; empty for a visitor's own.
-        name: of the visitor's file; finds it in an annotation file of several pictures.
+        name: how the names of its downloads begin.
+        file_name: of the visitor's file; finds it in an annotation file of several pictures.
+        file: what was uploaded, where that is larger than `pixels`.
     """
 
     key: str
@@ -34,7 +44,9 @@ class Picture:
     path: str
     label: str = ""
     licence: str = ""
-    name: str = ""
+    name: str = "picture"
+    file_name: str = ""
+    file: HeldFile | None = None
 
     @property
     def size_hw(self) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from webapp.image.actions import Studio
 from webapp.image.backbone_choice import Heading, connect_heading
 from webapp.image.downloads import picture_file
 from webapp.image.mask_prompts import give_mask
+from webapp.image.photo import photo_pixels
 from webapp.image.probabilities import soft_pair
 from webapp.image.reply import canvas_value
 from webapp.image.sessions import open_session, session_file
@@ -121,8 +122,10 @@ def _download(studio: Studio, state: ImageState, message: Message) -> dict[str, 
 def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, bytes]:
     info = studio.model(state).info
     if wanted.get("kind") == "session":
-        return "sam2refiner-studio-session.json", session_file(state, info, studio.limits)
-    return picture_file(state, info, wanted)
+        name = f"{state.current_picture.name}_session.json"
+        return name, session_file(state, info, studio.limits)
+    photo = partial(photo_pixels, state.current_picture, studio.read_image, studio.limits)
+    return picture_file(state, info, wanted, photo)
 
 
 def _publish(image: ImageArray) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from refiner.types import InputError
@@ -90,9 +89,15 @@ def stored_file(name: str, content: bytes) -> str:
     """Store a file where browsers can fetch it; return its path.
 
     It lies in a folder of its own: a file that is being sent must not be written again.
+
+    Args:
+        name: what the file is called; it stays to the letter.
+        content: what is in it.
     """
     folder = Path(get_upload_folder()) / secrets.token_hex(8)
-    return str(save_bytes_to_cache(content, name, str(folder)))
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    return str(folder / name)
 
 
 def file_value(path: str) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def load(source: ExampleSource, read_image: ReadImage, limits: Limits) -> Exampl
     Raises:
         InputError: the picture or its mask cannot be read.
     """
-    image = read_within(read_image, source.file, limits)
+    image = read_within(read_image, source.file, limits).pixels
     pixels = worked_size(image, limits)
     x_scale, y_scale = pixels.shape[1] / image.shape[1], pixels.shape[0] / image.shape[0]
     box = source.prompts.box

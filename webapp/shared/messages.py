@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from refiner.files.names import safe_name
 from refiner.files.run_lengths import PackedPair
 from refiner.types import Box, Click, InputError
 from webapp.shared.editing import PromptState, StateT
@@ -101,6 +102,19 @@ def read_text(values: Values, name: str, most: int = 4096) -> str:
     if not isinstance(text, str) or len(text) > most:
         raise InputError(f"The page sent no usable {name}; reload it and try again.")
     return text
+
+
+def file_stem(values: Values, otherwise: str) -> str:
+    """Return how to call what is made of an upload, by the `name` that its file has there.
+
+    Args:
+        values: what the browser sent.
+        otherwise: the name where it sent none that can stay.
+    """
+    name = values.get("name")
+    name = name if isinstance(name, str) else ""
+    stem, dot, _ = name.rpartition(".")
+    return safe_name(stem if dot else name, otherwise)
 
 
 def read_count(values: Values, name: str) -> int:

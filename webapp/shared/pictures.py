@@ -9,25 +9,27 @@ from typing import Protocol
 from PIL import Image
 
 from refiner.files.annotations.parts import nearest_mask
-from refiner.files.pictures import scaled_down
-from refiner.types import BoolArray, ImageArray, check_image
+from refiner.files.pictures import Picture, scaled_down
+from refiner.types import BoolArray, ImageArray, InputError, check_image
 from webapp.shared.limits import Limits
 
 JPEG_QUALITY = 95
+MIN_SIDE = 8
+"""Pixels of the shorter side below which a picture is refused."""
 
 
 class ReadImage(Protocol):
     """Reads a picture from a file, within bounds that are checked before it is decoded."""
 
-    def __call__(self, source: Path, /, *, max_bytes: int, max_pixels: int) -> ImageArray:
-        """Return uint8 RGB (height, width, 3).
+    def __call__(self, source: Path, /, *, max_bytes: int, max_pixels: int) -> Picture:
+        """Return its pixels, and what of it is shown otherwise than it is stored.
 
         Raises:
             InputError: it is no picture, or over a bound.
         """
 
 
-def read_within(read_image: ReadImage, file: Path, limits: Limits) -> ImageArray:
+def read_within(read_image: ReadImage, file: Path, limits: Limits) -> Picture:
     """Read a picture, at most as large as the limits allow.
 
     Raises:
@@ -44,9 +46,15 @@ def worked_size(image: ImageArray, limits: Limits) -> ImageArray:
     """Return the picture, scaled down if its longer side exceeds the limit.
 
     Raises:
-        InputError: it is no RGB picture.
+        InputError: it is no RGB picture, too small to see anything in, or far too long and narrow.
     """
-    return scaled_down(check_image(image), limits.long_side)
+    height, width = check_image(image).shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise InputError(
+            f"The picture of {width} x {height} pixels is too small to segment anything in; "
+            f"choose one of at least {MIN_SIDE} pixels a side."
+        )
+    return scaled_down(image, limits.long_side)
 
 
 def worked_mask(mask: BoolArray, size_hw: tuple[int, int]) -> BoolArray:

@@ -12,7 +12,15 @@ from refiner.files.run_lengths import PackedPair
 from refiner.types import InputError
 from webapp.shared import text
 from webapp.shared.examples import ClipSource
-from webapp.shared.messages import Message, Values, apply, read_actions, read_count, read_text
+from webapp.shared.messages import (
+    Message,
+    Values,
+    apply,
+    file_stem,
+    read_actions,
+    read_count,
+    read_text,
+)
 from webapp.shared.pictures import jpeg
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, write_export
@@ -42,7 +50,10 @@ def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
     def take(folder: Path) -> Path:
         return studio.uploads.take(path, folder / "clip")
 
-    return _open(studio, owner, take, label=text.YOUR_CLIP)
+    reply = _open(studio, owner, take, label=text.YOUR_CLIP)
+    if reply.job is not None:
+        reply.job.name = file_stem(message.values, "clip")
+    return reply
 
 
 def open_example_clip(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:

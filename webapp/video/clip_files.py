@@ -82,7 +82,7 @@ def score(mask: BoolArray, truth: BoolArray) -> tuple[float, float]:
 
 def _export(name: str, result: ClipResult, folder: Path) -> Generator[int, None, Path]:
     assert isinstance(result.clip, Clip)
-    job = ClipExport(result.clip, result.objects, result.info, "clip")
+    job = ClipExport(result.clip, result.objects, result.info, result.name)
     yield from write_exports(job, result.tracked, [name], folder)
     return export_path(folder, job, name)
 

@@ -38,12 +38,14 @@ class ClipResult:
         objects: the objects in the order of their places.
         tracked: the masks, at the size worked at; frames without any are missing.
         info: the model that made the masks.
+        name: how the file's name begins.
     """
 
     clip: Clip
     objects: tuple[int, ...]
     tracked: Iterator[TrackedFrame]
     info: ModelInfo
+    name: str
 
 
 class ExportClip(Protocol):
@@ -93,7 +95,7 @@ def write_export(
     folder = job.folder / "export"
     folder.mkdir(exist_ok=True)
     with closing(job.whole.part(span.start, span.stop)) as clip:
-        result = ClipResult(clip, tuple(item.id for item in items), tracked(), info)
+        result = ClipResult(clip, tuple(item.id for item in items), tracked(), info, job.name)
         try:
             with closing(steps(result)) as stream:
                 for done in stream:

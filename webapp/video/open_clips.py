@@ -61,6 +61,7 @@ class ClipJob:
         span: the frames that are tracked and exported.
         label: what to call it on the page.
         licence: whose it is; empty for a visitor's own.
+        name: how the names of its downloads begin.
         notes: what is shown otherwise than the file has it, a sentence each.
         truth: the true masks, where they are known.
         frame_bytes: about how many bytes of one frame a browser gets.
@@ -77,6 +78,7 @@ class ClipJob:
     span: range
     label: str = ""
     licence: str = ""
+    name: str = "clip"
     notes: tuple[str, ...] = ()
     truth: TrueMasks | None = None
     frame_bytes: int = 0

@@ -126,12 +126,12 @@ def test_index_masks_are_a_davis_folder_for_each_model(files: Mapping[str, Path]
     with zipfile.ZipFile(files["masks"]) as archive:
         names = archive.namelist()
         assert [n for n in names if n.startswith("sam2/")] == [
-            f"sam2/my-clip-mp4/{index:05}.png" for index in range(FRAMES)
+            f"sam2/my clip.mp4/{index:05}.png" for index in range(FRAMES)
         ]
         assert len(names) == 2 * FRAMES + 1
         manifest = json.loads(archive.read("manifest.json"))
-        image = Image.open(io.BytesIO(archive.read("sam2refiner/my-clip-mp4/00012.png")))
-        empty = Image.open(io.BytesIO(archive.read("sam2/my-clip-mp4/00005.png")))
+        image = Image.open(io.BytesIO(archive.read("sam2refiner/my clip.mp4/00012.png")))
+        empty = Image.open(io.BytesIO(archive.read("sam2/my clip.mp4/00005.png")))
     assert image.mode == "P" and np.asarray(empty).max() == 0
     values = np.asarray(image)
     seven, three = (pair.refined.mask for pair in pairs(12).values())

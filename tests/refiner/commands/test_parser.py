@@ -206,8 +206,8 @@ def test_prompts_outside_the_picture_end_before_anything_is_loaded(
 
 
 def test_a_mask_of_another_size_is_refused(segment, tmp_path, capsys):
-    Image.fromarray(np.full((60, 81), 255, np.uint8)).save(tmp_path / "coarse.png")
-    assert "81" in refused(capsys, segment("--mask", tmp_path / "coarse.png"))
+    Image.fromarray(np.full((60, 91), 255, np.uint8)).save(tmp_path / "coarse.png")
+    assert "91" in refused(capsys, segment("--mask", tmp_path / "coarse.png"))
 
 
 def test_weights_that_are_missing_or_damaged_are_named(segment, weights, tmp_path, capsys):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import refiner.commands.track
 import refiner.predict.tracker
@@ -92,6 +93,10 @@ def test_an_interrupted_run_leaves_finished_files(clip: Path, tmp_path: Path) ->
     [
         ([], "--prompt FRAME:X,Y"),
         (["--prompt", "8:1,1"], "prompt on frame 8"),
+        (["--prompt", "1:1,1", "--start", "2"], "the frames 2 to 7 are tracked"),
+        (["--prompt", "7:1,1", "--stop", "0.5s"], "the frames 0 to 4 are tracked"),
+        (["--prompt", "1:1,1", "--start", "5", "--stop", "5"], "choose others"),
+        (["--prompt", "1:1,1", "--stop", "99"], "choose others"),
         (["--prompt", "0:64.5,1"], "outside"),
         (["--prompt", "0:1,1", "--export", "gif"], "gif"),
         (["--box", "0:1,1,9,9", "--box", "0:2,2,9,9"], "2 boxes"),
@@ -109,6 +114,61 @@ def test_what_cannot_be_tracked_ends_with_one_line(
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("span", "first", "frames"),
+    [
+        (["--start", "2", "--stop", "6"], 2, 4),
+        (["--start", "0.25s", "--stop", "0.5s"], 2, 3),
+        (["--start", "0.3s"], 3, 5),
+        (["--stop", "4s"], 0, 8),
+    ],
+)
+def test_only_the_frames_of_the_span_are_tracked(
+    clip: Path, fake: FakeTracker, tmp_path: Path, span: list[str], first: int, frames: int
+) -> None:
+    assert track(clip, tmp_path, "--prompt", "4:20,24", "--export", "rle", *span) == 0
+    document = json.loads((tmp_path / "walk-rle.json").read_text())
+    assert len(document["frames"]) == frames and document["video"]["first_frame"] == first
+    prompted = document["frames"][4 - first]["objects"][0]
+    expected = follow(SIZE, collect([Prompt(0, 1, Click(20, 24))]), 0).base.mask
+    np.testing.assert_array_equal(decode_rle(prompted["base"]["segmentation"]), expected)
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1", "1.5", "one", "1:30", "1e3s", "..s"])
+def test_places_in_a_clip_that_cannot_be_read_are_refused(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["track", "x.mp4", "--out", "y", "--prompt", "0:1,1", f"--start={text}"])
+    assert "--start" in capsys.readouterr().err
+
+
+def test_no_two_clips_of_a_folder_share_a_file(
+    clip: Path, fake: FakeTracker, tmp_path: Path
+) -> None:
+    long = "家" * 70
+    names = ["видео.mp4", "视频.mp4", "a b.mp4", "a-b.mp4", "a.mp4", "a.mov", f"{long}1.mp4"]
+    names += [f"{long}2.mp4", "a"]
+    (tmp_path / "out").mkdir()
+    for name in names:
+        (tmp_path / name).write_bytes(clip.read_bytes())
+        assert (
+            track(tmp_path / name, tmp_path / "out", "--prompt", "0:20,24", "--export", "rle") == 0
+        )
+    written = {file.name for file in (tmp_path / "out").iterdir()}
+    assert len(written) == len(names)
+    assert {"видео-rle.json", "视频-rle.json", "a b-rle.json", "a-rle.json"} < written
+
+
+def test_a_folder_of_frames_is_tracked(fake: FakeTracker, tmp_path: Path) -> None:
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 48), (90, 80 * number, 90)).save(folder / f"{number}.jpg")
+    assert track(folder, tmp_path, "--prompt", "2:20,24", "--export", "rle") == 0
+    assert len(json.loads((tmp_path / "walk-frames-rle.json").read_text())["frames"]) == 3
 
 
 @pytest.mark.parametrize("text", ["1,1", "a:1,1", "x@1:1,1", "-1:1,1", "1:1", "@1:1,1"])

@@ -9,13 +9,15 @@ import threading
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, PngImagePlugin
 
 from refiner.files import pictures
+from refiner.files.decoding.kinds import SIGNATURES
 from refiner.files.mask_files import read_mask
 from refiner.types import Box, Click, InputError, Prompts
 
@@ -87,15 +89,22 @@ def refused(source, *words, **limits):
 
 @pytest.mark.parametrize("kind", pictures.IMAGE_FORMATS)
 def test_every_format_gives_rgb(kind):
-    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
+    options = {
+        "WEBP": {"lossless": True},
+        "JPEG": {"quality": 100, "subsampling": 0},
+        "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+        "HEIF": {"quality": 100, "chroma": 444},
+    }
+    pillow_heif.register_heif_opener()
     pixels = pictures.read_image(saved(marked(), kind, **options.get(kind, {})))
-    tolerance = 12 if kind == "JPEG" else 0
+    tolerance = 12 if kind in ("JPEG", "AVIF", "HEIF") else 0
     assert pixels.shape == (16, 24, 3)
     assert pixels.flags.c_contiguous
     assert pixels.flags.writeable
     assert np.abs(pixels.astype(int) - np.asarray(marked())).max() <= tolerance
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.uint8, st.tuples(*[st.integers(1, 20)] * 2, st.just(3))))
 def test_a_png_gives_its_very_pixels(pixels):
     assert np.array_equal(pictures.read_image(saved(Image.fromarray(pixels))), pixels)
@@ -308,9 +317,9 @@ def test_truncated_pictures_are_refused(data, share, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("signature", range(len(pictures._SIGNATURES)))
+@pytest.mark.parametrize("signature", range(len(SIGNATURES)))
 def test_a_bare_signature_is_refused(signature):
-    offset, content, _ = pictures._SIGNATURES[signature]
+    offset, content, _ = SIGNATURES[signature]
     refused(bytes(offset) + content)
 
 
@@ -325,8 +334,10 @@ OTHER_FILES = {
     "pdf": (b"%PDF-1.7\n1 0 obj", "PDF"),
     "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
     "icon": (b"\x00\x00\x01\x00\x01\x00" + bytes(40), "Windows icon"),
-    "heic": (struct.pack(">I", 24) + b"ftypheic" + bytes(40), "HEIC"),
-    "avif": (struct.pack(">I", 24) + b"ftypavif" + bytes(40), "AVIF"),
+    "jpeg 2000": (b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(40), "JPEG 2000"),
+    "jpeg xl": (b"\x00\x00\x00\x0cJXL \r\n\x87\n" + bytes(40), "JPEG XL"),
+    "canon raw": (b"II*\x00\x10\x00\x00\x00CR\x02\x00" + bytes(40), "camera's raw"),
+    "dicom": (bytes(128) + b"DICM" + bytes(40), "DICOM"),
     "mp4": (struct.pack(">I", 24) + b"ftypisom" + bytes(40), "video"),
     "webm": (b"\x1aE\xdf\xa3" + bytes(40), "video"),
     "avi": (b"RIFF\x00\x00\x00\x00AVI LIST" + bytes(40), "video"),
@@ -377,7 +388,10 @@ DAMAGED = {
     "bmp of negative width": BMP[:18] + struct.pack("<i", -4) + BMP[22:],
     "bmp of unknown depth": BMP[:28] + struct.pack("<H", 13) + BMP[30:],
     "32-bit grey tiff": saved(Image.new("I", (4, 4), 70000), "TIFF"),
-    "float tiff": saved(Image.new("F", (4, 4), 0.5), "TIFF"),
+    "float tiff over 1": saved(Image.new("F", (4, 4), 1.5), "TIFF"),
+    "float tiff of nan": saved(Image.new("F", (4, 4), float("nan")), "TIFF"),
+    "heic without a picture": struct.pack(">I", 24) + b"ftypheic" + bytes(40),
+    "avif without a picture": struct.pack(">I", 24) + b"ftypavif" + bytes(40),
     "lab tiff": saved(Image.new("LAB", (4, 4)), "TIFF"),
 }
 

@@ -12,7 +12,8 @@ import pytest
 
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
 from refiner.files.painting import mask_png
-from refiner.files.pictures import read_image
+from refiner.files.pictures import read_picture
+from refiner.files.run_lengths import decode_rle
 from refiner.metrics import boundary_iou, iou
 from refiner.types import Box, Click, Prompts
 from tests.fakes import RADIUS, FakeFrames, FakeSegmenter, disc, drawn, upload
@@ -40,7 +41,7 @@ class Caller:
     def __init__(self, folder: Path, clip: FakeFrames | None = None, **limits: int) -> None:
         self.bench = Bench(folder, clip, **limits)
         self.folder = folder
-        inbox = Inbox(read_image, self.bench.uploads, self.bench.studio.limits)
+        inbox = Inbox(read_picture, self.bench.uploads, self.bench.studio.limits)
         self.endpoint = ClipEndpoint(self.bench.studio, inbox)
 
     def track(self, *arguments: Any, content: bytes = b"a clip", **options: Any) -> Iterator[Any]:
@@ -207,15 +208,17 @@ class Measurer:
         self.jobs = Jobs(kept)
         self.segmenter = FakeSegmenter()
         self.uploads = Uploads(folder, lambda: "me")
-        inbox = Inbox(read_image, self.uploads, kept)
+        inbox = Inbox(read_picture, self.uploads, kept)
         self.endpoints = Endpoints(Models(self.segmenter), inbox, self.jobs)
         self.mask = mask_png(TRUTH)
 
-    def steps(self, *arguments: Any) -> Iterator[Any]:
+    def files(self) -> list[Any]:
         photo = mask_png(np.zeros(SIZE, np.bool_))
         files = {"photo.png": photo, "mask.png": self.mask}
-        sent_files = [sent(upload(self.uploads, *file)) for file in files.items()]
-        return self.endpoints.prompt_curve(*sent_files, *arguments)  # type: ignore[arg-type]
+        return [sent(upload(self.uploads, *file)) for file in files.items()]
+
+    def steps(self, *arguments: Any) -> Iterator[Any]:
+        return self.endpoints.prompt_curve(*self.files(), *arguments)
 
     def refused(self, *arguments: Any) -> str:
         with pytest.raises(gr.Error) as error:
@@ -293,3 +296,22 @@ def test_the_border_of_a_picture_stays_the_border_when_it_is_scaled() -> None:
     for width in range(1, 2000, 7):
         scale = Scale((100, 640), (100, width))
         assert scale.click(width, 0, 1).x == 640
+
+
+def test_masks_are_answered_at_the_pictures_own_size(tmp_path: Path) -> None:
+    """The picture is worked on at half its size."""
+    measurer = Measurer(tmp_path, long_side=SIZE[1] // 2)
+    image, mask = measurer.files()
+    answer = measurer.endpoints.compare_image(image, [[60, 60, 1]])
+    expected = drawn(SIZE, Prompts((Click(60, 60),)), 2 * RADIUS)
+    assert iou(decode_rle(answer["sam2"]["segmentation"]), expected) > 0.95
+    refined = measurer.endpoints.refine_mask(image, mask)
+    assert iou(decode_rle(refined["objects"][0]["segmentation"]), TRUTH) > 0.95
+
+
+def test_files_of_a_clip_are_called_after_it(tmp_path: Path) -> None:
+    caller = Caller(tmp_path)
+    path = upload(caller.bench.uploads, "Мой клип.mov", b"a clip")
+    *_, last = caller.endpoint.track_video(sent(path), ONE)  # type: ignore[arg-type]
+    assert last["file"] is not None
+    assert Path(last["file"]["path"]).name == "Мой клип-rle.txt"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.files.pictures import read_image
+from refiner.files.pictures import read_picture
 from refiner.files.run_lengths import decode_rle
 from refiner.types import Box, Click, ImageArray, InputError, Prompts
 from tests import fakes
 from tests.fakes import RADIUS, FakeSegmenter, drawn
 from webapp.image import actions
 from webapp.image.actions import Studio
+from webapp.image.photo import photo_pixels
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
 from webapp.shared import text
@@ -113,11 +116,87 @@ def test_a_broken_model_keeps_the_state(studio: Studio, opened: ImageState) -> N
 
 
 def test_an_upload_is_opened_at_the_size_worked_at(studio: Studio) -> None:
-    wide = np.zeros((30, 4096, 3), dtype=np.uint8)
+    wide = np.zeros((1000, 4000, 3), dtype=np.uint8)
     state = actions.upload_picture(studio, ImageState(), upload(studio, png(wide))).state
-    assert state.current_picture.size_hw == (15, 2048)
-    assert state.current_picture.original_hw == (30, 4096)
+    assert state.current_picture.size_hw == (512, 2048)
+    assert state.current_picture.original_hw == (1000, 4000)
     assert Path(state.current_picture.path).read_bytes().startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize(
+    ("given", "worked"),
+    [
+        ((600, 12000), (512, 10240)),
+        ((12000, 600), (10240, 512)),
+        ((30, 4096), (30, 4096)),
+        ((1300, 5200), (512, 2048)),
+    ],
+)
+def test_a_panorama_keeps_rows_to_see_anything_by(
+    given: tuple[int, int], worked: tuple[int, int]
+) -> None:
+    image = np.zeros((*given, 3), dtype=np.uint8)
+    assert worked_size(image, Limits()).shape[:2] == worked
+
+
+def test_what_is_far_too_narrow_is_refused_by_its_size(studio: Studio) -> None:
+    message = upload(studio, png(np.zeros((100, 20_000, 3), np.uint8)))
+    with pytest.raises(InputError, match="20000 x 100 pixels is too long and narrow"):
+        actions.upload_picture(studio, ImageState(), message)
+
+
+@pytest.mark.parametrize("size_hw", [(1, 1), (7, 400), (400, 7)])
+def test_a_picture_too_small_to_see_anything_in_is_refused(
+    studio: Studio, size_hw: tuple[int, int]
+) -> None:
+    message = upload(studio, png(np.zeros((*size_hw, 3), np.uint8)))
+    with pytest.raises(InputError, match="too small .* at least 8 pixels a side"):
+        actions.upload_picture(studio, ImageState(), message)
+    smallest = upload(studio, png(np.zeros((8, 400, 3), np.uint8)))
+    assert actions.upload_picture(studio, ImageState(), smallest).state.current_picture
+
+
+def test_what_a_picture_is_shown_otherwise_is_told(studio: Studio) -> None:
+    clear = np.zeros((30, 40, 4), np.uint8)
+    clear[10:20, 10:20] = 255
+    outcome = actions.upload_picture(studio, ImageState(), upload(studio, png(clear)))
+    assert "transparent in parts; they are shown black" in outcome.message
+    assert (outcome.state.current_picture.pixels[0, 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("Фото 1.JPG", "Фото 1"),
+        ("archive.tar.png", "archive.tar"),
+        ("../../x.png", "x"),
+        (None, "picture"),
+        ([1], "picture"),
+        ("photo", "photo"),
+    ],
+)
+def test_downloads_are_called_after_the_file(studio: Studio, given: Any, name: str) -> None:
+    message = upload(studio, png(np.zeros((30, 40, 3), np.uint8)))
+    values = {**message.values, "name": given}
+    outcome = actions.upload_picture(studio, ImageState(), replace(message, values=values))
+    assert outcome.state.current_picture.name == name
+
+
+def test_a_large_photo_stays_until_its_picture_is_closed(studio: Studio) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1100, 2200, 3), dtype=np.uint8)
+    message = upload(studio, png(noise))
+    state = actions.upload_picture(studio, ImageState(), message).state
+    Path(str(message.values["path"])).unlink()
+    read = photo_pixels(state.current_picture, studio.read_image, studio.limits)
+    assert np.array_equal(read, noise)
+    assert len(list((studio.uploads.root / "photos").iterdir())) == 1
+    state = actions.upload_picture(studio, state, upload(studio, png(noise[:100, :100]))).state
+    gc.collect()
+    assert not list((studio.uploads.root / "photos").iterdir())
+    assert (
+        photo_pixels(state.current_picture, studio.read_image, studio.limits)
+        is state.current_picture.pixels
+    )
 
 
 def test_opening_keeps_answer_ids_unique(studio: Studio, opened: ImageState) -> None:
@@ -140,7 +219,9 @@ def test_a_bad_file_is_refused_in_words(studio: Studio, content: bytes) -> None:
 
 
 def test_too_many_pixels_are_refused(studio: Studio) -> None:
-    small = Studio(studio.models, read_image, studio.publish, studio.uploads, Limits(megapixels=1))
+    small = Studio(
+        studio.models, read_picture, studio.publish, studio.uploads, Limits(megapixels=1)
+    )
     message = upload(studio, png(np.zeros((1200, 1000, 3), np.uint8)))
     with pytest.raises(InputError):
         actions.upload_picture(small, ImageState(), message)
@@ -159,7 +240,7 @@ def test_a_small_picture_is_not_scaled(grey: ImageArray) -> None:
 
 
 def test_an_example_opens_with_its_masks(studio: Studio, example: ExampleSource) -> None:
-    loaded = load(example, read_image, Limits())
+    loaded = load(example, read_picture, Limits())
     state = actions.open_example_picture(studio, ImageState(), loaded, "picture.jpg").state
     assert state.current_picture.licence == example.licence
     assert state.scene.find(1).answer is not None
@@ -170,7 +251,7 @@ def test_prompts_of_an_example_are_scaled_with_it(example: ExampleSource) -> Non
     source = ExampleSource(
         "half", "Half", example.file, "", Prompts((Click(100, 150),), Box(40, 40, 80, 120))
     )
-    loaded = load(source, read_image, Limits(long_side=200))
+    loaded = load(source, read_picture, Limits(long_side=200))
     assert loaded.pixels.shape == (150, 200, 3)
     assert loaded.prompts.clicks == (Click(50, 75),)
     assert loaded.prompts.box == Box(20, 20, 40, 60)
@@ -181,7 +262,7 @@ def test_all_installed_examples_can_be_opened(studio: Studio) -> None:
     assert len(sources) >= 5
     assert len({source.name for source in sources}) == len(sources)
     for source in sources:
-        loaded = load(source, read_image, Limits())
+        loaded = load(source, read_picture, Limits())
         assert source.licence
         actions.open_example_picture(studio, ImageState(), loaded, "picture.jpg")
 

@@ -163,7 +163,7 @@ def test_an_annotation_file_of_several_pictures_is_searched_by_name(
     ]
     rows = [{"image_id": n, "segmentation": encode_rle(mask)} for n, mask in enumerate((ONE, TWO))]
     content = json.dumps({"images": images, "annotations": rows}).encode()
-    picture = replace(opened.current_picture, name="dog.jpg")
+    picture = replace(opened.current_picture, file_name="dog.jpg")
     state = give_mask(studio, ImageState().open(picture), given(studio, content)).state
     assert np.array_equal(state.scene.find(1).prompts.mask, TWO)
     with pytest.raises(InputError, match="several pictures"):

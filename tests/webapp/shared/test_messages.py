@@ -136,7 +136,9 @@ def test_forged_downloads_are_refused(
     studio: Studio, clicked: ImageState, wanted: dict[str, Any]
 ) -> None:
     with pytest.raises(InputError):
-        picture_file(clicked, studio.models.first.info, wanted)
+        picture_file(
+            clicked, studio.models.first.info, wanted, lambda: clicked.current_picture.pixels
+        )
 
 
 json_values = st.recursive(

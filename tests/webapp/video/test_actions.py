@@ -31,7 +31,7 @@ SIZE = (120, 160)
 
 def exported(name: str, result: ClipResult, folder: Path) -> Generator[int, None, Path]:
     """Writes one line a frame: which objects have how many refined pixels."""
-    file = folder / f"{name}.txt"
+    file = folder / f"{result.name}-{name}.txt"
     lines = {
         frame.index: {key: int(pair.refined.mask.sum()) for key, pair in frame.objects.items()}
         for frame in result.tracked
@@ -376,7 +376,7 @@ def test_there_are_no_other_exports(bench: Bench, job: ClipJob, name: Any) -> No
 def test_every_kind_of_export_is_offered(bench: Bench, job: ClipJob) -> None:
     bench.edit(job, click(0, 40, 60))
     for name in EXPORTS:
-        assert bench.export(job, name).name == f"{name}.txt"
+        assert bench.export(job, name).name == f"clip-{name}.txt"
 
 
 def test_nothing_prompted_is_told(bench: Bench, job: ClipJob) -> None:
@@ -493,3 +493,11 @@ def test_boxes_and_moved_markers_work_on_any_frame(bench: Bench, job: ClipJob) -
     bench.edit(job, {"type": "delete", "frame": 2, "object": 1, "index": 0},
                {"type": "delete_box", "frame": 2, "object": 1})  # fmt: skip
     assert job.state.scene.prompts(range(12)) == []
+
+
+def test_exports_are_called_after_the_uploaded_file(bench: Bench) -> None:
+    values = {"path": upload(bench.uploads, "upload", b"a clip"), "name": "видео.MP4"}
+    job = video_actions.upload_clip(bench.studio, read_message(values), "me").job
+    assert job is not None
+    bench.edit(job, click(0, 60, 60))
+    assert bench.export(job, "rle").name == "видео-rle.txt"

@@ -42,8 +42,15 @@ studio.files = (() => {
     return small;
   }
 
+  // Whether the file is of a kind worth sending: by its type, or by its name's end where that starts
+  // with a dot; one without a type is for the server to judge.
+  function isWelcome(app, file) {
+    const fits = (kind) => (kind[0] === "." ? file.name.toLowerCase().endsWith(kind) : file.type.startsWith(kind));
+    return !file.type || app.most.accept.some(fits);
+  }
+
   async function openFile(app, file) {
-    if (file.type && !file.type.startsWith(app.most.accept)) return app.say(app.labels.no_picture);
+    if (!isWelcome(app, file)) return app.say(app.labels.no_picture);
     if (!isSmall(app, file)) return;
     const seq = beginOpening(app), wanted = () => app.opening === seq;
     const named = new File([file], "upload", { type: file.type });
