@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from refiner.files.run_lengths import PackedPair
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
-from webapp.image.differences import differences
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS, read_truth
 from webapp.image.truth_curve import with_scores
@@ -157,9 +156,4 @@ def complete(studio: Studio, state: ImageState) -> ImageState:
 
 
 def _answer(answer_id: int, pair: MaskPair, timings: Timings) -> PictureAnswer:
-    return PictureAnswer(
-        id=answer_id,
-        pair=PackedPair.of(pair),
-        differences=differences(pair.base.mask, pair.refined.mask),
-        timings=timings,
-    )
+    return PictureAnswer(id=answer_id, pair=PackedPair.of(pair), timings=timings)

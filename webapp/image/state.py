@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from refiner.files.run_lengths import PackedPair, Rle, decode_rle, encode_rle
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
-from webapp.image.differences import Differences
 from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
 
 CURVE_STEPS = 8
@@ -42,11 +41,10 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class PictureAnswer:
-    """Both models' masks for one object, and what was measured of them."""
+    """Both models' masks for one object, and how long they took."""
 
     id: int
     pair: PackedPair
-    differences: Differences
     timings: Timings
 
 
