@@ -14,7 +14,8 @@ The rooms; each may import those below it:
 
 A click on a picture:
 
-1. `panes/pointer.js` makes an edit of it; `panes/scene.js` shows it and sends `edit_prompts`.
+1. `panes/pointer.js` makes an edit of it; `panes/scene.js` shows it and sends `edit_prompts`
+   (`panes/calls.js`).
 2. `webapp.image.tab.build_image_tab` has connected that event; it reaches
 3. `webapp.shared.events.responder`: the message is read (`webapp.shared.messages.read_message`), and
 4. `webapp.image.actions.edit_picture` has each edit checked by `webapp.shared.messages.apply`,
@@ -23,10 +24,12 @@ A click on a picture:
 6. `webapp.image.actions.complete` has what lacks an answer segmented
    (`refiner.types.Segmenter.segment`) and, with a ground truth, scored
    (`webapp.image.truth_curve.with_scores`).
-7. Both masks are packed (`refiner.files.run_lengths.PackedPair`), their differences listed
-   (`webapp.image.differences.differences`).
+7. Both masks are packed (`refiner.files.run_lengths.PackedPair`);
 8. `webapp.image.reply.canvas_value` says what the browser lacks.
 9. `picture/picture.js` takes it in, `panes/painting.js` paints both masks.
+
+Only then `picture/loupe.js` sends `show_differences`; its answer has, beside the same, where the masks
+differ and how far they agree (`webapp.image.differences.differences_value`).
 
 A file that is uploaded:
 

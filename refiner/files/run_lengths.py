@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import numpy as np
 from faster_coco_eval.core import mask as coco
 
-from refiner.metrics import iou
 from refiner.types import BoolArray, InputError, Mask, MaskPair, check_mask
 
 MAX_RLE_PIXELS = 100_000_000
@@ -29,14 +28,12 @@ class PackedPair:
         refined: SAM2Refiner's mask.
         base_quality: the IoU that SAM2 predicts for its mask, in [0, 1].
         refined_quality: the same of SAM2Refiner.
-        iou: of the two masks with each other.
     """
 
     base: Rle
     refined: Rle
     base_quality: float
     refined_quality: float
-    iou: float
 
     @classmethod
     def of(cls: type[Packed], pair: MaskPair, **more: Any) -> Packed:
@@ -46,7 +43,6 @@ class PackedPair:
             refined=encode_rle(pair.refined.mask),
             base_quality=float(pair.base.quality),
             refined_quality=float(pair.refined.quality),
-            iou=iou(pair.base.mask, pair.refined.mask),
             **more,
         )
 

@@ -14,7 +14,7 @@ from tests.machine import get_chromium
 
 CLICKS = 12
 READY = """() => document.querySelector('.about-picture')?.textContent
-    && document.querySelector('[data-fact="iou"] dd')?.textContent.includes('%')
+    && document.querySelector('[data-fact="prompts"]')
     && document.querySelector('.status').textContent !== 'Working…'
     && document.querySelector('.status').textContent !== 'Opening…'"""
 COUNT = """count => document.querySelector('[data-fact="prompts"] dd')?.textContent === String(count)

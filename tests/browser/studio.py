@@ -107,6 +107,12 @@ class Visitor:
             " && !['Working…', 'Opening…'].includes(document.querySelector('.status').textContent)"
         )
 
+    def measured(self) -> None:
+        """Wait until the differences of the masks shown have come."""
+        self.page.wait_for_function(
+            """() => document.querySelector('[data-fact="iou"] dd')?.textContent.includes('%')"""
+        )
+
     def fact(self, name: str) -> Locator:
         return self.page.locator(f'[data-fact="{name}"] dd')
 

@@ -164,6 +164,7 @@ def test_each_view_is_painted(visitor: Visitor) -> None:
 
 
 def test_views_and_zoom_ask_nothing_of_the_server(visitor: Visitor) -> None:
+    visitor.measured()
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
     for name in ("contour", "cutout", "difference", "swipe", "overlay"):

@@ -143,6 +143,20 @@ def test_a_session_arrives(drawn: Visitor, server: Server, way: Way) -> None:
     goes_on(drawn, "2")
 
 
+@pytest.mark.parametrize("way", EVENT_WAYS)
+def test_the_differences_arrive(drawn: Visitor, server: Server, way: Way) -> None:
+    drawn.measured()
+    fault = Fault(drawn.page, server.url, "show_differences", way)
+    drawn.click(350, 250)
+    drawn.settle("3")
+    assert drawn.message() == ""
+    drawn.measured()
+    fault.end()
+    assert drawn.message() == ""
+    drawn.do("undo")
+    goes_on(drawn, "2")
+
+
 @each_way("show_soft", "image")
 def test_the_probabilities_arrive(
     drawn: Visitor, server: Server, request_name: str, way: Way

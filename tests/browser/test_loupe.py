@@ -5,6 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Server
+from tests.browser.faults import Fault
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.fakes import disc
 
@@ -29,6 +30,7 @@ def two_regions(visitor: Visitor) -> None:
     visitor.click(280, 150)
     visitor.click(320, 150)
     visitor.settle("3")
+    visitor.measured()
 
 
 def darkened(visitor: Visitor, x: float, y: float, model: str = "base") -> bool:
@@ -60,6 +62,46 @@ def test_the_regions_are_counted_with_their_pixels(visitor: Visitor) -> None:
     wait_region(visitor, f"regions: 1 · {RING:,} px in all")
     two_regions(visitor)
     wait_region(visitor, "regions: 2 · ")
+
+
+def test_masks_are_painted_before_they_are_measured_and_nothing_moves(
+    visitor: Visitor, server: Server
+) -> None:
+    def places() -> list[object]:
+        parts = visitor.page.locator('.loupe > :not([hidden]), .stage, [data-fact="iou"]')
+        return [part.bounding_box() for part in parts.all()]
+
+    visitor.click(300, 100)
+    visitor.settle("2")
+    visitor.measured()
+    before = region(visitor)
+    fault = Fault(visitor.page, server.url, "show_differences", "delay")
+    visitor.click(300, 250)
+    visitor.settle("3")
+    assert visitor.masked(300, 275)
+    assert visitor.masked(300, 295, "refined")
+    expect(visitor.fact("iou")).to_have_text("…")
+    assert region(visitor) == before
+    expect(visitor.page.locator(".region")).to_have_class("region former")
+    awaiting = places()
+    fault.end()
+    visitor.measured()
+    expect(visitor.page.locator(".region")).to_have_class("region")
+    assert region(visitor) != before
+    assert places() == awaiting
+
+
+def test_each_answer_is_measured_once(visitor: Visitor) -> None:
+    asked: list[str] = []
+    visitor.measured()
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    for step, requests in ((lambda: visitor.click(300, 100), 2), (lambda: visitor.do("undo"), 3)):
+        step()
+        visitor.settle("2" if requests == 2 else "1")
+        visitor.measured()
+        visitor.page.wait_for_timeout(200)
+        assert len([url for url in asked if "/queue/join" in url]) == requests
+    assert region(visitor) == f"regions: 1 · {RING:,} px in all"
 
 
 def test_steps_go_to_the_largest_region_first_and_round(visitor: Visitor) -> None:
@@ -182,6 +224,7 @@ def test_probabilities_that_cannot_be_made_give_a_message(visitor: Visitor, serv
 
 
 def test_other_views_ask_for_no_probabilities(visitor: Visitor) -> None:
+    visitor.measured()
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
     visitor.do("next_region")

@@ -17,7 +17,6 @@ from webapp.shared.limits import Limits
 FOLDER = Path(__file__).parent
 PANES = (
     "geometry",
-    "connection",
     "calls",
     "scene",
     "painting",
@@ -66,7 +65,8 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
 
     Its events, each with a record that must be checked (`webapp.shared.messages`), are
     `edit_prompts`, `open_file`, `open_example`, `open_truth`, `drop_truth`, `give_mask`,
-    `open_session`, `show_soft` and `export_file`.
+    `open_session`, `show_differences`, `show_soft` and `export_file`. Each is answered by a later value
+    of the component with the same `seq`; `show_differences` and `show_soft` add what they ask for to it.
 
     Args:
         value: as of `webapp.image.reply.canvas_value`; a first one may hold `examples`, too.

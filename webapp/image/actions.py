@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from refiner.files.mask_files import all_masks
 from refiner.files.run_lengths import PackedPair
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
-from webapp.image.differences import differences
 from webapp.image.photo import PhotoFile
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS
@@ -172,9 +171,4 @@ def complete(studio: Studio, state: ImageState) -> ImageState:
 
 
 def _answer(answer_id: int, pair: MaskPair, timings: Timings) -> PictureAnswer:
-    return PictureAnswer(
-        id=answer_id,
-        pair=PackedPair.of(pair),
-        differences=differences(pair.base.mask, pair.refined.mask),
-        timings=timings,
-    )
+    return PictureAnswer(id=answer_id, pair=PackedPair.of(pair), timings=timings)

@@ -1,14 +1,17 @@
-"""Where two masks differ: connected regions, the largest first."""
+"""Where and how far two masks differ: measured when the page has painted them and asks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from refiner.types import BoolArray
+from refiner.metrics import iou
+from refiner.types import BoolArray, MaskPair
+from webapp.image.state import ImageState
+from webapp.shared.messages import Message, read_ids
 
 MOST = 50
 """How many regions are listed."""
@@ -35,11 +38,13 @@ class Differences:
             the topmost, then the leftmost.
         smaller: how many more there are.
         pixels: how many pixels differ, all together.
+        iou: of the masks with each other, in [0, 1].
     """
 
     regions: tuple[Region, ...]
     smaller: int
     pixels: int
+    iou: float
 
 
 def differences(one: BoolArray, other: BoolArray) -> Differences:
@@ -50,10 +55,27 @@ def differences(one: BoolArray, other: BoolArray) -> Differences:
     differ = (one != other).view(np.uint8)
     x, y, width, height = cv2.boundingRect(differ)
     if not width:
-        return Differences((), 0, 0)
+        return Differences((), 0, 0, 1.0)
     crop = differ[y : y + height, x : x + width]
     stats = cv2.connectedComponentsWithStats(crop, connectivity=8)[2][1:]  # 0 is the rest
     ranked = stats[np.lexsort((stats[:, 0], stats[:, 1], -stats[:, 4]))]
     large = ranked[ranked[:, 4] >= SPECK][:MOST] + (x, y, 0, 0, 0)
     regions = tuple(Region(*map(int, row)) for row in large)
-    return Differences(regions, len(stats) - len(regions), int(stats[:, 4].sum()))
+    pixels = int(stats[:, 4].sum())
+    return Differences(regions, len(stats) - len(regions), pixels, iou(one, other))
+
+
+def differences_value(state: ImageState, message: Message) -> dict[str, Any]:
+    """Return what the browser is told of the answers that it asks about, by their ids.
+
+    `regions` are rows `[x, y, width, height, area]`. Answers that no object has any more are left
+    out.
+    """
+    asked = read_ids(message.values, "answers")
+    answers = [item.answer for item in state.scene.objects if item.answer]
+    return {str(one.id): _value(one.pair.masks()) for one in answers if one.id in asked}
+
+
+def _value(pair: MaskPair) -> dict[str, Any]:
+    found = differences(pair.base.mask, pair.refined.mask)
+    return {**asdict(found), "regions": [list(region) for region in found.regions]}

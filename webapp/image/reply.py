@@ -8,7 +8,6 @@ from typing import Any
 
 from refiner.files.results import prompts_value
 from refiner.files.run_lengths import encode_rle
-from webapp.image.differences import Differences
 from webapp.image.state import ImageState, MaskRecord, Picture, PictureAnswer, SceneObject
 from webapp.image.truth_curve import curves_value
 from webapp.shared.events import file_value
@@ -86,19 +85,9 @@ def _mask_record(record: MaskRecord, have: Set[int]) -> dict[str, Any]:
     return known if record.id in have else {**known, "rle": dict(record.rle)}
 
 
-def _differences(differences: Differences) -> dict[str, Any]:
-    """`regions` are rows `[x, y, width, height, area]`."""
-    return {
-        "regions": [list(region) for region in differences.regions],
-        "smaller": differences.smaller,
-        "pixels": differences.pixels,
-    }
-
-
 def _answer(answer: PictureAnswer) -> dict[str, Any]:
     return {
         "id": answer.id,
         **pair_value(answer.pair),
-        "differences": _differences(answer.differences),
         "timings": {**asdict(answer.timings), "total": answer.timings.total},
     }

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from refiner.files.run_lengths import PackedPair, Rle, decode_rle, encode_rle
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
-from webapp.image.differences import Differences
 from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
 
 CURVE_STEPS = 8
@@ -56,11 +55,10 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class PictureAnswer:
-    """Both models' masks for one object, and what was measured of them."""
+    """Both models' masks for one object, and how long they took."""
 
     id: int
     pair: PackedPair
-    differences: Differences
     timings: Timings
 
 

@@ -13,6 +13,7 @@ from webapp.browser import downloads, prompt_canvas
 from webapp.image import actions
 from webapp.image.actions import Studio
 from webapp.image.backbone_choice import Heading, connect_heading
+from webapp.image.differences import differences_value
 from webapp.image.downloads import picture_file
 from webapp.image.mask_prompts import give_mask
 from webapp.image.photo import photo_pixels
@@ -32,6 +33,7 @@ from webapp.shared.uploads import Uploads
 _NOTHING: dict[str, Any] = {}
 
 _Handler = Callable[[Studio, ImageState, Message], Outcome[ImageState]]
+_Find = Callable[[ImageState, Message], dict[str, Any]]
 
 
 def build_image_tab(
@@ -76,19 +78,22 @@ def build_image_tab(
     ]
     for event, act in events:
         event(responder(partial(act, studio), canvas_value), state, [state, canvas], **EVENT)
-    canvas.show_soft(_softener(studio), state, canvas, **EVENT)
+    canvas.show_differences(_shower("differences", differences_value), state, canvas, **EVENT)
+    canvas.show_soft(_shower("soft", partial(_soft, studio)), state, canvas, **EVENT)
     canvas.export_file(_exporter(studio), state, [canvas, files], **EVENT)
     connect_heading(heading, studio, state, canvas)
     page.load(on_load, state, [state, canvas], **EVENT)
     return state
 
 
-def _softener(studio: Studio) -> Callable[..., dict[str, Any]]:
+def _shower(name: str, find: _Find) -> Callable[..., dict[str, Any]]:
+    """Return what answers with the scene as it is and, under `name`, what was asked for."""
+
     def send(state: ImageState, event: gr.EventData) -> dict[str, Any]:
         message = read_message(event._data)
-        outcome = guarded(_NOTHING, lambda: Outcome(_soft(studio, state, message)))
+        outcome = guarded(_NOTHING, lambda: Outcome(find(state, message)))
         value = canvas_value(state, message.seq, message.have, outcome.message)
-        return {**value, "soft": outcome.state}
+        return {**value, name: outcome.state}
 
     return send
 

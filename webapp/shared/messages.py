@@ -20,7 +20,7 @@ Values = Mapping[str, Any]
 Apply = Callable[[Any, Values, Limits], Any]
 
 MAX_COUNT = 2**53
-MAX_HAVE = 1000
+MAX_IDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,10 @@ class Message:
 def read_message(data: Any) -> Message:
     """Return what was sent as a record; parts that make no sense become empty."""
     values = data if isinstance(data, dict) else {}
-    seq, have, picture = values.get("seq"), values.get("have"), values.get("picture")
-    known = have[:MAX_HAVE] if isinstance(have, list) else []
-    number = values.get("number")
+    seq, picture, number = values.get("seq"), values.get("picture"), values.get("number")
     return Message(
         seq=seq if seq is not None and _is_count(seq) else 0,
-        have=frozenset(item for item in known if _is_count(item)),
+        have=read_ids(values, "have"),
         picture=picture if isinstance(picture, str) else "",
         values=values,
         number=number if number is not None and _is_count(number) else 0,
@@ -129,6 +127,13 @@ def read_count(values: Values, name: str) -> int:
     return int(value)
 
 
+def read_ids(values: Values, name: str) -> frozenset[int]:
+    """Return the ids of a list that was sent; what is none is left out."""
+    sent = values.get(name)
+    ids = sent[:MAX_IDS] if isinstance(sent, list) else []
+    return frozenset(item for item in ids if _is_count(item))
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether what was sent is a finite number that a float can hold; true and false are none."""
     if type(value) is int:
@@ -152,7 +157,6 @@ def pair_value(pair: PackedPair) -> dict[str, Any]:
         "base": dict(pair.base),
         "refined": dict(pair.refined),
         "quality": [pair.base_quality, pair.refined_quality],
-        "iou": pair.iou,
     }
 
 

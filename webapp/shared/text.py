@@ -91,6 +91,8 @@ CANVAS = {
     "are those under 4 pixels and those after the 50 largest",
     "region_none": "nowhere: the two masks are the same",
     "pixels": "{count} px",
+    "differences_failed": "Where the masks differ did not arrive; check the connection. It is asked "
+    "for again with the next click.",
     "band": "Boundary band",
     "band_hint": "Darkens all but a band on both sides of each model's contour; its width is in per "
     "cent of the picture's diagonal. Boundary IoU compares the inner side of the band of 2 %",

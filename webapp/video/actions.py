@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from refiner.files.run_lengths import PackedPair
 from refiner.types import InputError
 from webapp.shared import text
 from webapp.shared.examples import ClipSource
@@ -28,6 +27,7 @@ from webapp.video.open_clips import ClipJob
 from webapp.video.opening import most_frames, new_job, refuse_large
 from webapp.video.reply import progress_value, range_value
 from webapp.video.state import (
+    FramePair,
     VideoState,
     changed_frame,
 )
@@ -127,7 +127,7 @@ def _aimed(job: ClipJob, state: VideoState, action: Values) -> VideoState:
 def _answer(studio: VideoStudio, job: ClipJob, state: VideoState) -> VideoState:
     for frame in state.missing():
         answer = studio.tracker.prompt(job.read(frame), state.unanswered(frame))
-        pairs = {key: PackedPair.of(pair) for key, pair in answer.objects.items()}
+        pairs = {key: FramePair.measured(pair) for key, pair in answer.objects.items()}
         state = state.with_answers(frame, pairs)
     return state
 

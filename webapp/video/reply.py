@@ -9,7 +9,7 @@ from refiner.files.results import prompts_value
 from webapp.shared.messages import pair_value
 from webapp.video.open_clips import ClipJob
 from webapp.video.results import FrameResult, Score, TrackedPair, total
-from webapp.video.state import FrameAnswer, VideoObject
+from webapp.video.state import FrameAnswer, FramePair, VideoObject
 from webapp.video.work import Work
 
 FRAMES_AT_ONCE = 60
@@ -139,7 +139,7 @@ def _object(item: VideoObject) -> dict[str, Any]:
 
 
 def _answer(answer: FrameAnswer) -> dict[str, Any]:
-    return {"id": answer.id, **pair_value(answer.pair)}
+    return {"id": answer.id, **_pair(answer.pair)}
 
 
 def _frame(index: int, result: FrameResult) -> list[Any]:
@@ -149,9 +149,13 @@ def _frame(index: int, result: FrameResult) -> list[Any]:
 
 def _tracked(item: TrackedPair) -> dict[str, Any]:
     return {
-        **pair_value(item.pair),
+        **_pair(item.pair),
         "scores": item.base and item.refined and [_score(item.base), _score(item.refined)],
     }
+
+
+def _pair(pair: FramePair) -> dict[str, Any]:
+    return {**pair_value(pair), "iou": pair.iou}
 
 
 def _score(score: Score) -> list[float]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from refiner.files.run_lengths import PackedPair
 from refiner.types import BoolArray
-from webapp.video.state import Basis, VideoObject, VideoScene
+from webapp.video.state import Basis, FramePair, VideoObject, VideoScene
 
 Span = tuple[int, int]
 """First frame and the frame after the last."""
@@ -29,7 +29,7 @@ ScoreMask = Callable[[BoolArray, BoolArray], tuple[float, float]]
 class TrackedPair:
     """Both models' masks of one object on one frame, and their scores where there is a truth."""
 
-    pair: PackedPair
+    pair: FramePair
     base: Score | None = None
     refined: Score | None = None
 

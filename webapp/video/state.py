@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from refiner.files.run_lengths import PackedPair
-from refiner.types import InputError, Prompts
+from refiner.metrics import iou
+from refiner.types import InputError, MaskPair, Prompts
 from refiner.video_types import FramePrompts
 from webapp.shared.editing import Objects, PromptState, SceneItem
 
@@ -15,12 +16,24 @@ Basis = tuple[int | Prompts, ...]
 the same record or not."""
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FramePair(PackedPair):
+    """Both models' masks of one object on one frame, and their IoU with each other."""
+
+    iou: float
+
+    @classmethod
+    def measured(cls, pair: MaskPair) -> FramePair:
+        """Pack a pair of masks and measure it."""
+        return cls.of(pair, iou=iou(pair.base.mask, pair.refined.mask))
+
+
 @dataclass(frozen=True, eq=False)
 class FrameAnswer:
     """The answer to the prompts of one object on one frame."""
 
     id: int
-    pair: PackedPair
+    pair: FramePair
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +167,7 @@ class VideoState(PromptState[VideoScene]):
             if frame in item.frames and item.frames[frame].answer is None
         ]
 
-    def with_answers(self, frame: int, answers: Mapping[int, PackedPair]) -> VideoState:
+    def with_answers(self, frame: int, answers: Mapping[int, FramePair]) -> VideoState:
         """Attach answers of a frame to objects by id; no step of the history."""
         scene, last_id = self.scene, self.answers_made
         for object_id, pair in answers.items():

@@ -6,12 +6,11 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import cast
 
-from refiner.files.run_lengths import PackedPair
 from refiner.types import BoolArray, ImageArray, MaskPair
 from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
 from webapp.video.open_clips import ClipJob
 from webapp.video.results import Score, ScoreMask, TrackedPair, plan
-from webapp.video.state import Basis, VideoScene
+from webapp.video.state import Basis, FramePair, VideoScene
 from webapp.video.work import Work
 
 
@@ -85,7 +84,7 @@ def _store(
 
 
 def _tracked(pair: MaskPair, truth: BoolArray | None, score: ScoreMask | None) -> TrackedPair:
-    packed = PackedPair.of(pair)
+    packed = FramePair.measured(pair)
     if truth is None or score is None:
         return TrackedPair(packed)
     base, refined = score(pair.base.mask, truth), score(pair.refined.mask, truth)

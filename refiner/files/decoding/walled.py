@@ -23,7 +23,7 @@ _MEMORY = 4_000_000_000
 SECONDS = 60.0
 PIPE_BYTES = 1 << 20
 _LONGEST_HEAD = 100_000
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 class WalledReader:

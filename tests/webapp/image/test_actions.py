@@ -69,7 +69,6 @@ def test_a_click_gives_both_masks(studio: Studio, opened: ImageState) -> None:
     prompts = Prompts((Click(100, 150),))
     assert np.array_equal(decode_rle(answer.pair.base), drawn((300, 400), prompts, RADIUS))
     assert np.array_equal(decode_rle(answer.pair.refined), drawn((300, 400), prompts, RADIUS * 1.2))
-    assert answer.pair.iou == pytest.approx(1 / 1.44, abs=0.02)
 
 
 def test_only_the_changed_object_is_segmented_again(studio: Studio, opened: ImageState) -> None:

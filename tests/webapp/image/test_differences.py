@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
+from refiner.files.run_lengths import decode_rle
+from refiner.metrics import iou
 from refiner.types import BoolArray
 from tests.fakes import disc
-from webapp.image.differences import MOST, Differences, differences
+from tests.webapp.image.test_actions import click, edits
+from webapp.image import actions
+from webapp.image.actions import Studio
+from webapp.image.differences import MOST, Differences, differences, differences_value
+from webapp.image.reply import canvas_value
+from webapp.image.state import ImageState
+from webapp.shared.messages import Message, read_message
 
 SIZE = (60, 80)
 
@@ -71,4 +81,49 @@ def test_no_more_than_the_largest_are_listed() -> None:
 
 @pytest.mark.parametrize("mask", [EMPTY, ~EMPTY, disc(SIZE, 20, 20, 9)])
 def test_equal_masks_differ_nowhere(mask: BoolArray) -> None:
-    assert differences(mask, mask.copy()) == Differences((), 0, 0)
+    assert differences(mask, mask.copy()) == Differences((), 0, 0, 1.0)
+
+
+@pytest.fixture
+def two(studio: Studio, opened: ImageState) -> ImageState:
+    """Two objects, the first with the answer 1, the second with the answer 2."""
+    clicked = edits(click(100, 150), {"type": "add_object"}, click(300, 150, target=2))
+    return actions.edit_picture(studio, opened, clicked).state
+
+
+def asked(answers: object) -> Message:
+    return read_message({"seq": 3, "answers": answers})
+
+
+def test_an_edit_s_reply_has_the_masks_and_nothing_measured_of_them(two: ImageState) -> None:
+    for answer in canvas_value(two, 1)["answers"]:
+        assert answer.keys() == {"id", "base", "refined", "quality", "timings"}
+
+
+def test_answers_are_measured_when_they_are_asked_about(two: ImageState) -> None:
+    found = differences_value(two, asked([1]))
+    answer = canvas_value(two, 1)["answers"][0]
+    base, refined = decode_rle(answer["base"]), decode_rle(answer["refined"])
+    area = np.count_nonzero(base != refined)
+    assert found == {
+        "1": {
+            "regions": [[52, 102, 96, 96, area]],
+            "smaller": 0,
+            "pixels": area,
+            "iou": iou(base, refined),
+        }
+    }
+    json.dumps(found)
+    assert differences_value(two, asked([2, 1, 1])).keys() == {"1", "2"}
+
+
+@pytest.mark.parametrize("answers", [None, [], "1", 1, {"1": 1}, [7], ["1", None, True, 1.0, -1]])
+def test_what_no_object_has_is_not_measured(two: ImageState, answers: object) -> None:
+    assert differences_value(two, asked(answers)) == {}
+
+
+def test_an_answer_that_another_one_has_replaced_is_not_measured(
+    studio: Studio, two: ImageState
+) -> None:
+    later = actions.edit_picture(studio, two, edits(click(120, 150))).state
+    assert differences_value(later, asked([1, 2])).keys() == {"2"}

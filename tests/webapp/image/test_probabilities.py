@@ -15,7 +15,6 @@ from tests.webapp.image.test_actions import click, edits, fake
 from webapp.image import actions
 from webapp.image.actions import Studio
 from webapp.image.probabilities import probability_png, soft_pair
-from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
 from webapp.shared.backbones import Models
 from webapp.shared.messages import Message, read_message
@@ -87,16 +86,3 @@ def test_a_model_without_probabilities_says_so(studio: Studio, clicked: ImageSta
 
     with pytest.raises(InputError, match="no probabilities"):
         soft_pair(replace(studio, models=Models(MasksOnly())), clicked, asked())
-
-
-def test_a_click_brings_where_the_masks_differ_but_no_probabilities(clicked: ImageState) -> None:
-    value = canvas_value(clicked, 1)
-    (answer,) = value["answers"]
-    masks = decode_rle(answer["base"]), decode_rle(answer["refined"])
-    area = np.count_nonzero(masks[0] != masks[1])
-    assert answer["differences"] == {
-        "regions": [[52, 102, 96, 96, area]],
-        "smaller": 0,
-        "pixels": area,
-    }
-    assert "soft" not in value

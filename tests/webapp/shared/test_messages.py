@@ -15,7 +15,7 @@ from webapp.image.actions import Studio
 from webapp.image.downloads import picture_file
 from webapp.image.state import ImageState
 from webapp.shared.events import Outcome, guarded
-from webapp.shared.messages import MAX_HAVE, read_message
+from webapp.shared.messages import MAX_IDS, read_message
 
 HUGE = 10**400
 NUMBERS = [math.nan, math.inf, -math.inf, -1, -0.001, 1e308, HUGE, 400.001]
@@ -114,7 +114,7 @@ def test_a_senseless_message_reads_as_an_empty_one(data: Any) -> None:
 
 def test_what_a_browser_claims_to_have_is_bounded() -> None:
     have = read_message({"have": [*range(10_000)]}).have
-    assert len(have) == MAX_HAVE
+    assert len(have) == MAX_IDS
     assert read_message({"have": [1, "2", None, 2.5, -1, True, [3]]}).have == {1}
 
 

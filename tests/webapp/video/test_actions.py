@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from refiner.metrics import iou
 from refiner.types import Box, Click, InputError, Prompts
 from refiner.video_types import FramePrompts
 from tests.fakes import FakeFrames, FakeTracker, disc, follow, upload
@@ -312,6 +313,8 @@ def test_the_browser_is_sent_only_the_frames_it_lacks(bench: Bench, job: ClipJob
     bench.track(job)
     value = video_actions.follow(bench.studio, job, {"version": 0})
     assert [index for index, _, _ in value["frames"]] == list(range(12))
+    pair = job.results.masks_of(5)[1].masks()
+    assert value["frames"][5][2][0][1]["iou"] == iou(pair.base.mask, pair.refined.mask)
     assert value["work"]["status"] == "done"
     again = video_actions.follow(bench.studio, job, {"version": value["version"]})
     assert again["frames"] == []

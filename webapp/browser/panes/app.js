@@ -7,8 +7,7 @@
 // it is `active` its own commands, keys and `gesture` go first.
 studio.app = (() => {
   const { clampView, makeView } = studio.geometry;
-  const { listenDownloads, listenLosses } = studio.calls;
-  const { watchConnection } = studio.connection;
+  const { listenDownloads, listenLosses, watchConnection } = studio.calls;
   const { painters, paintPane } = studio.painting;
   const { paintDivider, paintPrompts } = studio.prompts;
   const { showExamples } = studio.panel;

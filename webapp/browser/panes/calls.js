@@ -1,14 +1,17 @@
 // Every request to the server. An answer may be late, be lost or be a failure; whoever calls gets it,
-// or null once it is given up and the person has been told. Nothing here throws.
+// or null once it is given up. Nothing here throws.
+//
+// Gradio reloads the page when one of its requests fails, and with it goes all that was drawn. So its
+// requests are watched: a failure is told to whoever waits for the answer, and gradio sees none.
 studio.calls = (() => {
-  const { listenLost } = studio.connection;
-
   // Milliseconds of silence after which an answer counts as lost; tests shorten them.
   const PATIENCE = {
     edit: 8000, event: 20000, open: 60000, upload: 30000, reply: 15000, picture: 15000, overtaken: 1000,
     pause: 1000, ...window.studioPatience,
   };
   const LONGEST = 60000;
+  const LOST = "studio-lost";
+  const CLOSE = 'data: {"msg": "close_stream"}\n\n';
 
   function sleep(milliseconds) {
     return new Promise((done) => setTimeout(done, milliseconds));
@@ -92,11 +95,89 @@ studio.calls = (() => {
     });
   }
 
+  // The number of an event that was not sent; null if any answer may be lost.
+  function tellLost(seq) {
+    document.dispatchEvent(new CustomEvent(LOST, { detail: seq }));
+  }
+
   // Events that were not sent, or whose answers may be lost, are asked for again at once.
   function listenLosses(app) {
-    listenLost((seq) => {
+    document.addEventListener(LOST, ({ detail: seq }) => {
       for (const [other, asked] of app.awaited) if (seq === null || other === seq) asked.touch(0);
     });
+  }
+
+  // What gradio is told instead of a failure of ours: that the event is under way.
+  function missed(response, body) {
+    const { event_data: data } = JSON.parse(body);
+    if (!data || !data.seq) return response || Response.json({ error: props.settings.labels.not_sent }, { status: 503 });
+    tellLost(data.seq);
+    return Response.json({ event_id: "lost" });
+  }
+
+  async function join(fetch, input, init) {
+    let response = null;
+    try {
+      response = await fetch(input, init);
+    } catch {
+      return missed(null, init.body);
+    }
+    return response.ok ? response : missed(response, init.body);
+  }
+
+  // Passes whole messages on; where the stream breaks gradio is told that it is closed. One that gradio
+  // has ended itself loses nothing.
+  function unbroken(stream, signal) {
+    const reader = stream.getReader(), decoder = new TextDecoder(), encoder = new TextEncoder();
+    let rest = "";
+    const next = async (controller) => {
+      const { done, value } = await reader.read();
+      if (done) {
+        controller.enqueue(encoder.encode(CLOSE));
+        return controller.close();
+      }
+      rest += decoder.decode(value, { stream: true });
+      const end = rest.lastIndexOf("\n\n") + 2;
+      if (end < 2) return next(controller);
+      controller.enqueue(encoder.encode(rest.slice(0, end)));
+      rest = rest.slice(end);
+    };
+    return new ReadableStream({
+      pull: (controller) => next(controller).catch(() => {
+        if (!signal.aborted) {
+          tellLost(null);
+          controller.enqueue(encoder.encode(CLOSE));
+        }
+        controller.close();
+      }),
+      cancel: (reason) => reader.cancel(reason),
+    });
+  }
+
+  async function listen(fetch, input, init) {
+    const headers = { "Content-Type": "text/event-stream" };
+    const { signal } = new Request(input, init);
+    try {
+      const response = await fetch(input, init);
+      if (!response.ok) throw new Error(response.statusText);
+      return new Response(unbroken(response.body, signal), { headers });
+    } catch {
+      if (signal.aborted) return new Response("", { headers });
+      tellLost(null);
+      return new Response(CLOSE, { headers });
+    }
+  }
+
+  // Once a page, however many components it has.
+  function watchConnection() {
+    if (window.studioConnection) return;
+    window.studioConnection = true;
+    const fetch = window.fetch.bind(window);
+    window.fetch = (input, init) => {
+      const address = String(input.url || input);
+      if (address.includes("/queue/join")) return join(fetch, input, init);
+      return address.includes("/queue/data") ? listen(fetch, input, init) : fetch(input, init);
+    };
   }
 
   const WAYS = {
@@ -111,6 +192,7 @@ studio.calls = (() => {
   }
 
   function say(app, label) {
+    if (!label) return;
     app.trouble = app.labels[label];
     app.say(app.trouble);
   }
@@ -121,8 +203,8 @@ studio.calls = (() => {
   }
 
   // Options: `seq` is the event's number, `patience` as above, `tries` after how many losses it is
-  // given up, `lost` and `failed` what is said then, `wanted` tells whether anybody still waits, and
-  // `again` whether to send it once more after a loss.
+  // given up, `lost` and `failed` what is said then (nothing if empty), `wanted` tells whether anybody
+  // still waits, and `again` whether to send it once more after a loss.
   async function call(app, name, values, options) {
     const {
       seq = ++app.seq, patience = PATIENCE.event, tries = 2, lost = "lost", failed = "given_up",
@@ -153,5 +235,5 @@ studio.calls = (() => {
     }
   }
 
-  return { PATIENCE, call, listenDownloads, listenLosses, sleep, takeAnswer };
+  return { PATIENCE, call, listenDownloads, listenLosses, sleep, takeAnswer, watchConnection };
 })();

@@ -1,13 +1,38 @@
-// Where do they differ: steps through the regions that only one mask has, both panes at once.
+// Where do they differ: steps through the regions that only one mask has, both panes at once. What is
+// measured of masks is asked for once they are painted, and kept with their answer.
 studio.loupe = (() => {
   const { showRegion, toScreen } = studio.geometry;
+  const { call } = studio.calls;
   const { chosenObject } = studio.scene;
+  const { isBusy } = studio.picturePanel;
   const { visiblePane } = studio.keys;
 
-  function differencesOf(app) {
+  function chosenAnswer(app) {
     const item = chosenObject(app);
-    const answer = item && item.answer !== null && app.answers.get(item.answer);
-    return answer ? answer.differences : null;
+    return (item && item.answer !== null && app.answers.get(item.answer)) || null;
+  }
+
+  // Null while they are awaited, too.
+  function differencesOf(app) {
+    const answer = chosenAnswer(app);
+    return (answer && answer.differences) || null;
+  }
+
+  // The ids of the answers shown that were not measured yet.
+  function unmeasured(app) {
+    const answers = app.shown.objects.map((item) => app.answers.get(item.answer));
+    return answers.filter((answer) => answer && !answer.differences).map((answer) => answer.id);
+  }
+
+  // Edits go first, so that they are not held up. Each wish is sent once; what comes is kept with
+  // the answers, however late it is.
+  async function askDifferences(app) {
+    const answers = unmeasured(app), wish = answers.join();
+    if (!wish || wish === app.loupe.asked || !app.image || app.opening || isBusy(app)) return;
+    app.loupe.asked = wish;
+    await call(app, "show_differences", {
+      picture: app.picture.key, have: [...app.answers.keys()], answers,
+    }, { lost: "", failed: "differences_failed", wanted: () => unmeasured(app).join() === wish });
   }
 
   // The number of the region looked at, from 0; -1 if there is none, or the masks are others by now.
@@ -18,7 +43,7 @@ studio.loupe = (() => {
 
   function lookAt(app, index) {
     const [x, y, width, height] = differencesOf(app).regions[index];
-    app.loupe = { answer: chosenObject(app).answer, index };
+    Object.assign(app.loupe, { answer: chosenObject(app).answer, index });
     showRegion(app.view, visiblePane(app), app.picture, x, y, x + width, y + height);
     app.redraw();
   }
@@ -54,6 +79,10 @@ studio.loupe = (() => {
 
   function showLoupe(app) {
     const found = differencesOf(app), line = app.root.querySelector(".region");
+    // Until they are measured, what was said of the masks before stays in its place.
+    const awaited = !found && chosenAnswer(app) !== null;
+    line.classList.toggle("former", awaited);
+    if (awaited) return;
     const text = regionText(app, found);
     if (line.textContent !== text) line.textContent = text;
     for (const name of ["largest", "previous_region", "next_region"]) {
@@ -87,12 +116,15 @@ studio.loupe = (() => {
   }
 
   function loupe(app) {
-    app.loupe = { answer: null, index: -1 };
+    app.loupe = { answer: null, index: -1, asked: "" };
     const largest = () => largestRegion(app), previous = () => stepRegion(app, -1), next = () => stepRegion(app, 1);
     return {
       commands: { largest, previous_region: previous, next_region: next },
       keys: { l: largest, ",": previous, ".": next },
-      show: () => showLoupe(app),
+      show: () => {
+        showLoupe(app);
+        setTimeout(() => askDifferences(app));
+      },
       paintUnder: (ctx, pane) => paintRegion(app, ctx, pane),
     };
   }

@@ -9,10 +9,15 @@ studio.picturePanel = (() => {
     return value > 0 ? milliseconds(value) : app.labels.reused;
   }
 
+  // Whether edits are open, or anything else that makes people wait is under way.
+  function isBusy(app) {
+    return openEdits(app).length > 0 || app.features.some((feature) => feature.busy && feature.busy());
+  }
+
   function figures(app, item, answer) {
-    const labels = app.labels, times = answer.timings;
+    const labels = app.labels, times = answer.timings, { differences } = answer;
     const rows = [
-      [labels.agreement, percent(answer.iou), "iou"],
+      [labels.agreement, differences ? percent(differences.iou) : "…", "iou"],
       [labels.prompts, promptsUsed(app, item), "prompts"],
       [labels.encode, stage(app, times.encode), "encode"],
       [labels.augment, stage(app, times.augment), "augment"],
@@ -57,14 +62,13 @@ studio.picturePanel = (() => {
   }
 
   function showStatus(app) {
-    const busy = openEdits(app).length || app.features.some((feature) => feature.busy && feature.busy());
     const prompted = app.shown.objects.some((item) => item.clicks.length || item.box || item.given);
     const mode = activeMode(app);
     let text = "";
     if (app.opening || app.sending || !app.loaded) text = openingText(app);
     else if (!app.picture) text = app.labels.open_hint;
     else if (app.held.length) text = app.labels.held.replace("{count}", app.held.length);
-    else if (busy) text = app.labels.busy;
+    else if (isBusy(app)) text = app.labels.busy;
     else if (mode) text = app.labels[mode.status];
     else if (app.tool === "box") text = app.labels.box_status;
     else if (!prompted) text = app.labels.empty;
@@ -100,5 +104,5 @@ studio.picturePanel = (() => {
     enable(app);
   }
 
-  return { showPanel };
+  return { isBusy, showPanel };
 })();

@@ -18,8 +18,12 @@
   }
 
   function keepAnswers(app) {
-    const { answers, objects, truth } = app.server;
+    const { answers, differences, objects, truth } = app.server;
     for (const answer of answers) app.answers.set(answer.id, answer);
+    for (const [id, found] of Object.entries(differences || {})) {
+      const answer = app.answers.get(Number(id));
+      if (answer) answer.differences = found;
+    }
     for (const mask of [truth, ...objects.map((item) => item.given)]) keepMask(app, mask);
     const used = new Set(objects.flatMap((item) => [item.answer, item.given && item.given.id]));
     if (truth) used.add(truth.id);
