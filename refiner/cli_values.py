@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from refiner.config import VARIANTS
+from refiner.config import COMPARED, VARIANTS
 from refiner.types import Box, Click, InputError
 
 
@@ -70,7 +70,7 @@ def parse_stages(text: str) -> tuple[tuple[float, int, int], ...]:
 
 def parse_variants(text: str) -> tuple[str, ...]:
     """Read a list like `sam2refiner,hq-sam2`, or `all`."""
-    names = tuple(VARIANTS) if text == "all" else tuple(dict.fromkeys(text.split(",")))
+    names = COMPARED if text == "all" else tuple(dict.fromkeys(text.split(",")))
     if not set(names) <= set(VARIANTS):
         raise argparse.ArgumentTypeError(
             f"expected 'all' or some of {','.join(VARIANTS)} but got '{text}'"

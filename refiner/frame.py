@@ -138,7 +138,8 @@ class FrameModels:
         index = torch.arange(count, device=self.device)
         decoded = decode(base, BaseFeatures((s0, s1), g), index, no_points(count, self.device))
         prepared = self._prepare(look, g_refined)
-        output = self.refiner(base, BaseFeatures((s0, s1), g_refined), prepared, index, points)
+        features = BaseFeatures((s0, s1), g_refined)
+        output = self.refiner(base, features, prepared, index, points, plain=decoded.best)
         return (
             to_answer(base, decoded, decoded.best),
             to_answer(base, output.decoded, output.logits),

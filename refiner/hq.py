@@ -72,8 +72,9 @@ class HQSAM2(nn.Module):
         index: Tensor,
         points: PointPrompts | None,
         mask_logits: Tensor | None = None,
+        plain: Tensor | None = None,
     ) -> RefinerOutput:
-        """Answer the prompts of N objects; see `SAM2Refiner.forward`."""
+        """Answer the prompts of N objects; see `SAM2Refiner.forward`. `plain` changes nothing."""
         decoded = decode(base, features, index, points, mask_logits, extra_tokens=self.token.weight)
         weights = self.token_mlp(decoded.tokens[:, -1])  # (N, C/8)
         maps = self.mask_feature(decoded.upscaled) + prepared.fused.index_select(0, index)

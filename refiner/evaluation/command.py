@@ -113,8 +113,8 @@ def _variant(details: Mapping[str, Any]) -> str:
     return f"SAM2Refiner with the modules {', '.join(details['modules'])} of no variant"
 
 
-def _settings(config: Mapping[str, Any]) -> tuple[list[str], str, bool]:
-    return list(config["modules"]), config["quarters"], config["skips"]
+def _settings(config: Mapping[str, Any]) -> tuple[list[str], str, bool, bool]:
+    return list(config["modules"]), config["quarters"], config["skips"], config.get("gate", False)
 
 
 def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) -> dict[str, Tracker]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from refiner.config import VARIANTS
+from refiner.config import COMPARED, VARIANTS
 from refiner.evaluation.prompts import (
     NOC,
     PromptSpec,
@@ -63,7 +63,7 @@ def parse_models(text: str) -> tuple[str, ...]:
         InputError: a model is unknown.
     """
     if text == "all":
-        return MODELS
+        return (BASE, *COMPARED)
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in MODELS:

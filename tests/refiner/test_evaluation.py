@@ -6,7 +6,7 @@ from PIL import Image
 
 from refiner.checkpoint import load_base, save_refiner, state_id
 from refiner.cli import main
-from refiner.config import VARIANTS, HQConfig
+from refiner.config import COMPARED, HQConfig
 from refiner.evaluation import command
 from refiner.evaluation.command import EvaluateOptions, load_segmenters, run
 from refiner.evaluation.image import evaluate_images, mask_of, parse_models
@@ -253,7 +253,7 @@ def test_models_are_named_and_unknown_ones_refused(manifest):
     with pytest.raises(InputError, match="'sam3'; expected one of: sam2, sam2refiner, .*, hq-sam2"):
         mask_of(pair, "sam3")
     assert parse_models("sam2refiner, sam2,sam2") == ("sam2refiner", "sam2")
-    assert parse_models("all") == ("sam2", *VARIANTS)
+    assert parse_models("all") == ("sam2", *COMPARED)
     with pytest.raises(InputError, match="Unknown model 'x'"):
         evaluate(manifest, "box", models=("x",))
     with pytest.raises(InputError, match="Unknown model 'sam3'"):
