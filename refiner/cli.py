@@ -202,9 +202,20 @@ def _train_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     )
     train.add_argument("what", choices=("base", "refiner", "hq", "memory"))
     data = train.add_mutually_exclusive_group(required=True)
-    data.add_argument("--manifest", type=Path)
     data.add_argument(
-        "--data", type=Path, metavar="DIR", dest="manifest", help="a folder laid out as HQSeg-44K"
+        "--manifest",
+        type=Path,
+        action="append",
+        dest="manifests",
+        help="repeat it to train on several",
+    )
+    data.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        dest="manifests",
+        help="a folder laid out as HQSeg-44K",
     )
     train.add_argument("--out", type=Path, required=True, metavar="DIR")
     train.add_argument("--resume", action="store_true")

@@ -143,6 +143,7 @@ def run_train(options: argparse.Namespace) -> None:
 
     names = {field.name for field in dataclasses.fields(TrainCommand)}
     chosen = {name: value for name, value in vars(options).items() if name in names}
+    chosen["manifests"] = tuple(chosen["manifests"])
     _say("\n".join(f"Wrote {path}" for path in run(TrainCommand(**chosen))))
 
 

@@ -51,8 +51,8 @@ class TrainCommand:
 
     what: str
     """`base`, `refiner`, `hq` or `memory`."""
-    manifest: Path
-    """A manifest.jsonl, or a folder laid out as HQSeg-44K."""
+    manifests: tuple[Path, ...]
+    """Each a manifest.jsonl, or a folder laid out as HQSeg-44K."""
     out: Path
     resume: bool = False
     minutes: float | None = None
@@ -124,7 +124,7 @@ def _train_memory(command: TrainCommand) -> list[Path]:
     task = MemoryTask(base)
     if "memory" not in header.trained:
         side = task.set_size(SETTLE_SIZE)
-        data = TrainingData(DataOptions(command.manifest, side, side, 1, command.seed))
+        data = TrainingData(DataOptions(command.manifests, side, side, 1, command.seed))
         task.settle(torch.stack([data[number][0] for number in range(SETTLE_PICTURES)]))
     progress = train(task, _options(command, MEMORY_STAGES), command.resume)
     task.set_size(config.image_size)
@@ -186,7 +186,7 @@ def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:
             Stage(part.until, part.size, command.pictures * last // part.size) for part in stages
         )
     return TrainOptions(
-        manifest=command.manifest,
+        manifests=command.manifests,
         out=command.out,
         stages=stages,
         masks=command.masks,
