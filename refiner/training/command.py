@@ -25,6 +25,7 @@ from refiner.checkpoint import (
 from refiner.config import LITE, VARIANTS, LiteConfig, weights_name
 from refiner.training.base import BaseTask
 from refiner.training.data import DataOptions, TrainingData
+from refiner.training.fast_encoder import speed_up
 from refiner.training.memory import MemoryTask
 from refiner.training.refiner import RefinerTask
 from refiner.training.train import Progress, Stage, TrainOptions, train
@@ -146,6 +147,8 @@ def _train_refiners(command: TrainCommand) -> list[Path]:
     refiners = {name: _new_refiner(command, base, name) for name in names}
     lite = command.backbone == LITE
     stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
+    if lite and _device(command) == "cpu":
+        speed_up(base)
     task = RefinerTask(base.to(_device(command)), refiners, resizable=lite)
     progress = train(task, _options(command, stages), command.resume)
     paths = [command.out / weights_name(name, command.backbone) for name in names]
