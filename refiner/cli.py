@@ -177,6 +177,9 @@ def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
         "--resume", type=Path, help="keep what is finished here and go on from it"
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT.json")
+    evaluate.add_argument(
+        "--per-photo", type=Path, metavar="OUT.csv", help="also the scores of each photo"
+    )
     _model_options(evaluate)
     evaluate.add_argument("--hq", type=Path, help="HQ-SAM2's weights")
     evaluate.add_argument(

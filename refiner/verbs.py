@@ -92,6 +92,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         limit=options.limit,
         fast=options.fast,
         json=options.json,
+        per_photo=options.per_photo,
         resume=options.resume,
         command=options.command,
     )

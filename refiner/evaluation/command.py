@@ -38,7 +38,8 @@ class EvaluateOptions:
     `root`; `only` keeps the `photos` or the `videos`. `prompts` and `models` are comma-separated
     names; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
     1, ... that random points are drawn with; `source` keeps the rows of some sources, `limit` so many
-    photos and so many videos, spread evenly; `fast` tracks videos with quarters of half size. `json` is where the document goes, `resume` a file
+    photos and so many videos, spread evenly; `fast` tracks videos with quarters of half size. `json` is where the document goes, `per_photo`
+    where the scores of each photo go (CSV), `resume` a file
     that finished photos are kept in (and, with `.videos` in its name, finished videos), so that the
     same command goes on after a break. `command` is the command line, for the record.
     """
@@ -55,6 +56,7 @@ class EvaluateOptions:
     limit: int | None = None
     fast: bool = False
     json: Path | None = None
+    per_photo: Path | None = None
     resume: Path | None = None
     command: str = ""
     progress: bool = True
@@ -154,7 +156,7 @@ def run(
     specs = parse_prompt_specs(options.prompts)
     models = parse_models(options.models)
     photos, videos = _select(options, specs, tracked=trackers is not None)
-    for file in filter(None, (options.json, options.resume)):
+    for file in filter(None, (options.json, options.per_photo, options.resume)):
         _make_folder(file)
     tracking = trackers() if videos and trackers is not None else {}
     seeds = range(options.seeds)
@@ -168,6 +170,7 @@ def run(
             seeds,
             progress=options.progress,
             resume=options.resume,
+            per_photo=options.per_photo,
         )
     if videos:
         from refiner.evaluation.video import evaluate_videos

@@ -9,6 +9,7 @@ from refiner.cli import main
 from refiner.config import COMPARED, HQConfig
 from refiner.evaluation import command
 from refiner.evaluation.command import EvaluateOptions, load_segmenters, run
+from refiner.evaluation.harm import harm
 from refiner.evaluation.image import evaluate_images, mask_of, parse_models
 from refiner.evaluation.prompts import (
     PromptSpec,
@@ -184,6 +185,35 @@ def test_points_average_over_seeds_with_the_deviation_of_a_sample(manifest):
     assert row["miou_sd"] == pytest.approx((sum((x - mean) ** 2 for x in per_seed) / 2) ** 0.5)
     assert row["seeds"] == 3
     assert rows["ecssd", "points:1", "sam2refiner"]["miou_sd"] == 0
+
+
+def test_harm_is_what_refinement_costs_single_objects(manifest, tmp_path):
+    better = evaluate(manifest, "box", per_photo=tmp_path / "photos.csv")[
+        "all", "box", "sam2refiner"
+    ]
+    assert (better["harm"], better["harm_loss"]) == (0, 0)
+    bins = better["by_base"]
+    assert [(start, count) for start, count, _, _ in bins] == [(0.0, 1), (0.5, 3)]
+    assert all(after == 1 for _, _, _, after in bins)
+    assert "harm" not in evaluate(manifest, "box")["all", "box", "sam2"]
+    lines = (tmp_path / "photos.csv").read_text().splitlines()
+    assert lines[0] == "id,source,prompts,model,objects,miou,mbiou"
+    assert lines[1].startswith("ecssd_a,ecssd,box,sam2,1,0.5000,")
+    assert len(lines) == 1 + 3 * 2
+
+
+def test_harm_counts_objects_that_lose_more_than_two_points():
+    base = [[[[0.9, 0, 0], [0.5, 0, 0]]], [[[0.4, 0, 0], [0.95, 0, 0]]]]
+    refined = [[[[0.8, 0, 0], [0.49, 0, 0]]], [[[0.6, 0, 0], [0.65, 0, 0]]]]
+    found = harm(base, refined)
+    assert found["harm"] == 0.5
+    assert found["harm_loss"] == pytest.approx(0.2)
+    assert [(start, count) for start, count, _, _ in found["by_base"]] == [
+        (0, 1),
+        (0.5, 1),
+        (0.9, 2),
+    ]
+    assert found["by_base"][0][2:] == pytest.approx([0.4, 0.6])
 
 
 def test_noc_clicks_each_model_where_it_errs_itself(manifest):
