@@ -41,12 +41,14 @@ class EvaluateOptions:
 
     The photos and videos are those of one `split` of a `manifest` (None: of all), or those of a
     `dataset`, one of `datasets.EVALUATION_SETS` or `video_datasets.LVOS_SETS`, below the folder
-    `root`; `only` keeps the `photos` or the `videos`. `prompts` are comma-separated
-    names, `models` some of `photos.MODEL_NAMES`; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
-    1, ... that random points are drawn with; `source` keeps the rows of some sources, `limit` so many
-    photos and so many videos, spread evenly; `fast` tracks videos with quarters of half size. `json` is where the document goes, `resume` a file
-    that finished photos are kept in (and, with `.videos` in its name, finished videos), so that the
-    same command goes on after a break. `command` is the command line, for the record.
+    `root`; `only` keeps the `photos` or the `videos`. `prompts` are comma-separated names, `models`
+    some of `photos.MODEL_NAMES`; photos and videos are measured with those prompts that fit. `seeds`
+    counts the seeds 0, 1, ... that random points are drawn with; `source` keeps the rows of some
+    sources, `limit` so many photos and so many videos, spread evenly; `fast` tracks videos with
+    quarters of half size. `json` is where the document goes, `per_photo` where the scores of each
+    photo go (CSV), `resume` a file that finished photos are kept in (and, with `.videos` in its name,
+    finished videos), so that the same command goes on after a break. `command` is the command line,
+    for the record.
     """
 
     manifest: Path | None = None
@@ -61,6 +63,7 @@ class EvaluateOptions:
     limit: int | None = None
     fast: bool = False
     json: Path | None = None
+    per_photo: Path | None = None
     resume: Path | None = None
     command: str = ""
     progress: bool = True
@@ -84,6 +87,9 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fast", action="store_true", help="videos: quarters of half size")
     parser.add_argument("--resume", type=Path, help="keep what is finished here and go on from it")
     parser.add_argument("--json", type=Path, metavar="OUT.json")
+    parser.add_argument(
+        "--per-photo", type=Path, metavar="OUT.csv", help="also the scores of each photo"
+    )
     add_model_options(parser)
     parser.add_argument("--hq", type=Path, default=None, help="HQ-SAM2's weights")
     parser.add_argument(
@@ -170,8 +176,8 @@ def _variant(details: Mapping[str, Any]) -> str:
     return f"SAM2Refiner with the modules {', '.join(details['modules'])} of no variant"
 
 
-def _settings(config: Mapping[str, Any]) -> tuple[list[str], str, bool]:
-    return list(config["modules"]), config["quarters"], config["skips"]
+def _settings(config: Mapping[str, Any]) -> tuple[list[str], str, bool, bool]:
+    return list(config["modules"]), config["quarters"], config["skips"], config.get("gate", False)
 
 
 def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) -> dict[str, Tracker]:
@@ -208,7 +214,7 @@ def evaluate_models(
     specs = parse_prompt_specs(options.prompts)
     models = options.models
     photos, videos = _select(options, specs, tracked=trackers is not None)
-    for file in filter(None, (options.json, options.resume)):
+    for file in filter(None, (options.json, options.per_photo, options.resume)):
         _make_folder(file)
     tracking = trackers() if videos and trackers is not None else {}
     seeds = range(options.seeds)
@@ -222,6 +228,7 @@ def evaluate_models(
             seeds,
             progress=options.progress,
             resume=options.resume,
+            per_photo=options.per_photo,
         )
     if videos:
         kept = options.resume and options.resume.with_suffix(f".videos{options.resume.suffix}")
