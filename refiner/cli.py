@@ -180,6 +180,11 @@ def _evaluate_options(verbs: argparse._SubParsersAction[Parser]) -> None:
     evaluate.add_argument(
         "--per-photo", type=Path, metavar="OUT.csv", help="also the scores of each photo"
     )
+    evaluate.add_argument(
+        "--stability",
+        action="store_true",
+        help="also how far masks change if a picture is shifted, shrunk, mirrored or compressed",
+    )
     _model_options(evaluate)
     evaluate.add_argument("--hq", type=Path, help="HQ-SAM2's weights")
     evaluate.add_argument(

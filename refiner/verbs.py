@@ -93,6 +93,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         fast=options.fast,
         json=options.json,
         per_photo=options.per_photo,
+        stability=options.stability,
         resume=options.resume,
         command=options.command,
     )
@@ -109,6 +110,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
     )
     tables = (text_table(document), text_video_table(document))
     _say("\n\n".join(table for table in tables if table))
+    for one in document.get("stability", ()):
+        _say("{model:<18}{prompts:<12}{change:<10}{iou:8.3f}".format(**one))
 
 
 def run_report(options: argparse.Namespace) -> None:

@@ -39,7 +39,8 @@ class EvaluateOptions:
     names; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
     1, ... that random points are drawn with; `source` keeps the rows of some sources, `limit` so many
     photos and so many videos, spread evenly; `fast` tracks videos with quarters of half size. `json` is where the document goes, `per_photo`
-    where the scores of each photo go (CSV), `resume` a file
+    where the scores of each photo go (CSV); `stability` adds how far the masks of photos change with
+    the pictures, see `measure_stability`; `resume` is a file
     that finished photos are kept in (and, with `.videos` in its name, finished videos), so that the
     same command goes on after a break. `command` is the command line, for the record.
     """
@@ -57,6 +58,7 @@ class EvaluateOptions:
     fast: bool = False
     json: Path | None = None
     per_photo: Path | None = None
+    stability: bool = False
     resume: Path | None = None
     command: str = ""
     progress: bool = True
@@ -195,6 +197,10 @@ def run(
         "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
     }
     document = {"rows": table, "config": config, "versions": versions()}
+    if options.stability and photos:
+        from refiner.evaluation.stability import measure_stability
+
+        document["stability"] = measure_stability(segmenters, photos, specs, models)
     if options.json:
         _write(options.json, json.dumps(document, indent=1, default=str, allow_nan=False) + "\n")
     return document
