@@ -21,6 +21,7 @@ from refiner.evaluation.photos import BASE, evaluate_images, parse_models
 from refiner.evaluation.prompts import PromptSpec, parse_prompt_specs
 from refiner.evaluation.report.photos import text_table
 from refiner.evaluation.report.videos import text_video_table
+from refiner.evaluation.stability import measure_stability
 from refiner.evaluation.videos import evaluate_videos
 from refiner.files.atomic import replacing
 from refiner.files.results import versions
@@ -46,9 +47,10 @@ class EvaluateOptions:
     counts the seeds 0, 1, ... that random points are drawn with; `source` keeps the rows of some
     sources, `limit` so many photos and so many videos, spread evenly; `fast` tracks videos with
     quarters of half size. `json` is where the document goes, `per_photo` where the scores of each
-    photo go (CSV), `resume` a file that finished photos are kept in (and, with `.videos` in its name,
-    finished videos), so that the same command goes on after a break. `command` is the command line,
-    for the record.
+    photo go (CSV); `stability` adds how far the masks of photos change with the pictures, see
+    `measure_stability`; `resume` is a file that finished photos are kept in (and, with `.videos` in
+    its name, finished videos), so that the same command goes on after a break. `command` is the
+    command line, for the record.
     """
 
     manifest: Path | None = None
@@ -64,6 +66,7 @@ class EvaluateOptions:
     fast: bool = False
     json: Path | None = None
     per_photo: Path | None = None
+    stability: bool = False
     resume: Path | None = None
     command: str = ""
     progress: bool = True
@@ -89,6 +92,11 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="OUT.json")
     parser.add_argument(
         "--per-photo", type=Path, metavar="OUT.csv", help="also the scores of each photo"
+    )
+    parser.add_argument(
+        "--stability",
+        action="store_true",
+        help="also how far masks change if a picture is shifted, shrunk, mirrored or compressed",
     )
     add_model_options(parser)
     parser.add_argument("--hq", type=Path, default=None, help="HQ-SAM2's weights")
@@ -121,6 +129,8 @@ def _run(flags: argparse.Namespace) -> None:
     )
     tables = (text_table(document), text_video_table(document))
     say("\n\n".join(table for table in tables if table))
+    for one in document.get("stability", ()):
+        say("{model:<18}{prompts:<12}{change:<10}{iou:8.3f}".format(**one))
 
 
 def load_segmenters(
@@ -251,6 +261,8 @@ def evaluate_models(
         "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
     }
     document = {"rows": table, "config": config, "versions": measuring_versions()}
+    if options.stability and photos:
+        document["stability"] = measure_stability(segmenters, photos, specs, models)
     if options.json:
         text = json.dumps(document, indent=1, default=str, allow_nan=False) + "\n"
         with replacing(options.json) as part:

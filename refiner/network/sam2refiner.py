@@ -31,6 +31,9 @@ from refiner.network.quarters import Local
 OPEN = 3.0
 """Logit of a gate at first: 0.95 of every change is made, so that training starts from weights
 without gates."""
+PACE = 16.0
+"""By how much a gate's logits grow faster than what is learned of them: a step changes weights by less
+than a thousandth, and a gate has to move by several units."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +285,6 @@ class MaskRefinement(nn.Module):
             self.gate = nn.Conv2d(w3, 1, 1)
             _zero(self.plain)
             _zero(self.gate)
-            nn.init.constant_(self.gate.bias, OPEN)  # type: ignore[arg-type]
         self.stages = nn.ModuleList(
             (_block(width + w1, w1), _block(w1 + w2, w2), _block(w2 + w3, w3))
         )
@@ -336,7 +338,7 @@ class MaskRefinement(nn.Module):
             half = half + prepared.fine.index_select(0, index)
         assert prepared.low_level is not None
         full = self.grow_full(half) + prepared.low_level.index_select(0, index)  # (N, w5, S, S)
-        gate = None if self.gate is None else self.gate(x)
+        gate = None if self.gate is None else OPEN + PACE * self.gate(x)
         return MaskCorrection(self.output(full), (heads[0], heads[1], heads[2]), gate)
 
 
