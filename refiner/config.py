@@ -88,6 +88,9 @@ class RefinerConfig:
     skips: bool = True
     """Whether mask refinement also sees the quarters' maps and the base's mask, beyond the paper;
     never without both modules."""
+    gate: bool = False
+    """Whether the answer is SAM2's own mask plus a share, learned for each place, of what refinement
+    would change, beyond the paper; never without mask refinement."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))  # lists when read from JSON
@@ -95,6 +98,7 @@ class RefinerConfig:
         if not self.modules or not set(self.modules) <= set(MODULES):
             raise ValueError(f"modules must be some of {MODULES}, got {self.modules}.")
         object.__setattr__(self, "skips", self.skips and {"la", "mr"} <= set(self.modules))
+        object.__setattr__(self, "gate", self.gate and "mr" in self.modules)
         if self.quarters not in QUARTERS:
             raise ValueError(f"quarters must be one of {QUARTERS}, got {self.quarters!r}.")
 
@@ -108,9 +112,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "sam2refiner-resized": {"quarters": "resized"},
     "sam2refiner-half": {"quarters": "half"},
     "sam2refiner-paper": {"skips": False},
+    "sam2refiner-gate": {"gate": True},
     "hq-sam2": {},
 }
 """What can be trained on a base, with its settings: the whole model, its ablations, the baseline."""
+COMPARED = tuple(name for name in VARIANTS if name != "sam2refiner-gate")
+"""The variants meant by `all`: those trained with equal budgets, on what was there at that time."""
 
 
 def weights_name(variant: str, backbone: str) -> str:

@@ -21,6 +21,7 @@ from refiner.evaluation.photos import BASE, evaluate_images, parse_models
 from refiner.evaluation.prompts import PromptSpec, parse_prompt_specs
 from refiner.evaluation.report.photos import text_table
 from refiner.evaluation.report.videos import text_video_table
+from refiner.evaluation.stability import measure_stability
 from refiner.evaluation.videos import evaluate_videos
 from refiner.files.atomic import replacing
 from refiner.files.results import versions
@@ -41,12 +42,15 @@ class EvaluateOptions:
 
     The photos and videos are those of one `split` of a `manifest` (None: of all), or those of a
     `dataset`, one of `datasets.EVALUATION_SETS` or `video_datasets.LVOS_SETS`, below the folder
-    `root`; `only` keeps the `photos` or the `videos`. `prompts` are comma-separated
-    names, `models` some of `photos.MODEL_NAMES`; photos and videos are measured with those prompts that fit. `seeds` counts the seeds 0,
-    1, ... that random points are drawn with; `source` keeps the rows of some sources, `limit` so many
-    photos and so many videos, spread evenly; `fast` tracks videos with quarters of half size. `json` is where the document goes, `resume` a file
-    that finished photos are kept in (and, with `.videos` in its name, finished videos), so that the
-    same command goes on after a break. `command` is the command line, for the record.
+    `root`; `only` keeps the `photos` or the `videos`. `prompts` are comma-separated names, `models`
+    some of `photos.MODEL_NAMES`; photos and videos are measured with those prompts that fit. `seeds`
+    counts the seeds 0, 1, ... that random points are drawn with; `source` keeps the rows of some
+    sources, `limit` so many photos and so many videos, spread evenly; `fast` tracks videos with
+    quarters of half size. `json` is where the document goes, `per_photo` where the scores of each
+    photo go (CSV); `stability` adds how far the masks of photos change with the pictures, see
+    `measure_stability`; `resume` is a file that finished photos are kept in (and, with `.videos` in
+    its name, finished videos), so that the same command goes on after a break. `command` is the
+    command line, for the record.
     """
 
     manifest: Path | None = None
@@ -61,6 +65,8 @@ class EvaluateOptions:
     limit: int | None = None
     fast: bool = False
     json: Path | None = None
+    per_photo: Path | None = None
+    stability: bool = False
     resume: Path | None = None
     command: str = ""
     progress: bool = True
@@ -84,6 +90,14 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fast", action="store_true", help="videos: quarters of half size")
     parser.add_argument("--resume", type=Path, help="keep what is finished here and go on from it")
     parser.add_argument("--json", type=Path, metavar="OUT.json")
+    parser.add_argument(
+        "--per-photo", type=Path, metavar="OUT.csv", help="also the scores of each photo"
+    )
+    parser.add_argument(
+        "--stability",
+        action="store_true",
+        help="also how far masks change if a picture is shifted, shrunk, mirrored or compressed",
+    )
     add_model_options(parser)
     parser.add_argument("--hq", type=Path, default=None, help="HQ-SAM2's weights")
     parser.add_argument(
@@ -115,6 +129,8 @@ def _run(flags: argparse.Namespace) -> None:
     )
     tables = (text_table(document), text_video_table(document))
     say("\n\n".join(table for table in tables if table))
+    for one in document.get("stability", ()):
+        say("{model:<18}{prompts:<12}{change:<10}{iou:8.3f}".format(**one))
 
 
 def load_segmenters(
@@ -170,8 +186,8 @@ def _variant(details: Mapping[str, Any]) -> str:
     return f"SAM2Refiner with the modules {', '.join(details['modules'])} of no variant"
 
 
-def _settings(config: Mapping[str, Any]) -> tuple[list[str], str, bool]:
-    return list(config["modules"]), config["quarters"], config["skips"]
+def _settings(config: Mapping[str, Any]) -> tuple[list[str], str, bool, bool]:
+    return list(config["modules"]), config["quarters"], config["skips"], config.get("gate", False)
 
 
 def load_trackers(segmenters: Mapping[str, Segmenter], *, fast: bool = False) -> dict[str, Tracker]:
@@ -208,7 +224,7 @@ def evaluate_models(
     specs = parse_prompt_specs(options.prompts)
     models = options.models
     photos, videos = _select(options, specs, tracked=trackers is not None)
-    for file in filter(None, (options.json, options.resume)):
+    for file in filter(None, (options.json, options.per_photo, options.resume)):
         _make_folder(file)
     tracking = trackers() if videos and trackers is not None else {}
     seeds = range(options.seeds)
@@ -222,6 +238,7 @@ def evaluate_models(
             seeds,
             progress=options.progress,
             resume=options.resume,
+            per_photo=options.per_photo,
         )
     if videos:
         kept = options.resume and options.resume.with_suffix(f".videos{options.resume.suffix}")
@@ -244,6 +261,8 @@ def evaluate_models(
         "segmenters": {name: asdict(one.info) for name, one in segmenters.items()},
     }
     document = {"rows": table, "config": config, "versions": measuring_versions()}
+    if options.stability and photos:
+        document["stability"] = measure_stability(segmenters, photos, specs, models)
     if options.json:
         text = json.dumps(document, indent=1, default=str, allow_nan=False) + "\n"
         with replacing(options.json) as part:

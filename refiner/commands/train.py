@@ -26,6 +26,7 @@ from refiner.network.checkpoint import (
     state_id,
 )
 from refiner.training.base_task import BaseTask
+from refiner.training.fast_encoder import speed_up
 from refiner.training.loop import Progress, Stage, TrainOptions, train
 from refiner.training.memory_task import MemoryTask
 from refiner.training.refiner_task import RefinerTask
@@ -53,8 +54,8 @@ class TrainCommand:
 
     what: str
     """`base`, `refiner`, `hq` or `memory`."""
-    manifest: Path
-    """A manifest.jsonl, or a folder laid out as HQSeg-44K."""
+    manifests: tuple[Path, ...]
+    """Each a manifest.jsonl, or a folder laid out as HQSeg-44K."""
     out: Path
     resume: bool = False
     minutes: float | None = None
@@ -91,9 +92,20 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `TrainCommand`."""
     parser.add_argument("what", choices=("base", "refiner", "hq", "memory"))
     data = parser.add_mutually_exclusive_group(required=True)
-    data.add_argument("--manifest", type=Path)
     data.add_argument(
-        "--data", type=Path, metavar="DIR", dest="manifest", help="a folder laid out as HQSeg-44K"
+        "--manifest",
+        type=Path,
+        action="append",
+        dest="manifests",
+        help="repeat it to train on several",
+    )
+    data.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        dest="manifests",
+        help="a folder laid out as HQSeg-44K",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--resume", action="store_true")
@@ -176,7 +188,7 @@ def _train_memory(command: TrainCommand) -> list[Path]:
     task = MemoryTask(base)
     if "memory" not in header.trained:
         side = task.set_size(SETTLE_SIZE)
-        data = TrainingData(DataOptions(command.manifest, side, side, 1, command.seed))
+        data = TrainingData(DataOptions(command.manifests, side, side, 1, command.seed))
         task.settle(torch.stack([data[number][0] for number in range(SETTLE_PICTURES)]))
     progress = train(task, _options(command, MEMORY_STAGES), command.resume)
     task.set_size(config.image_size)
@@ -198,6 +210,8 @@ def _train_refiners(command: TrainCommand) -> list[Path]:
     refiners = {name: _new_refiner(command, base, name) for name in names}
     lite = command.backbone == LITE
     stages = REFINER_STAGES if lite else (Stage(1.0, base.image_size, 4),)
+    if lite and _device(command) == "cpu":
+        speed_up(base)
     task = RefinerTask(base.to(_device(command)), refiners, resizable=lite)
     progress = train(task, _options(command, stages), command.resume)
     paths = [command.out / weights_name(name, command.backbone) for name in names]
@@ -238,7 +252,7 @@ def _options(command: TrainCommand, stages: tuple[Stage, ...]) -> TrainOptions:
             Stage(part.until, part.size, command.pictures * last // part.size) for part in stages
         )
     return TrainOptions(
-        manifest=command.manifest,
+        manifests=command.manifests,
         out=command.out,
         stages=stages,
         masks=command.masks,

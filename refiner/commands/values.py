@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
-from refiner.config import BACKBONES, LITE, VARIANTS
+from refiner.config import BACKBONES, COMPARED, LITE
 from refiner.files.labels import READINGS
 from refiner.types import Box, Click, InputError, Segmenter
 
@@ -173,7 +173,7 @@ def parse_stages(text: str) -> tuple[tuple[float, int, int], ...]:
 
 def parse_variants(text: str) -> tuple[str, ...]:
     """Read a list like `sam2refiner,hq-sam2`, or `all`."""
-    names = tuple(VARIANTS) if text == "all" else tuple(dict.fromkeys(text.split(",")))
+    names = COMPARED if text == "all" else tuple(dict.fromkeys(text.split(",")))
     if not set(names) <= set(VARIANTS):
         raise argparse.ArgumentTypeError(
             f"expected 'all' or some of {','.join(VARIANTS)} but got '{text}'"

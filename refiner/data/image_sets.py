@@ -91,14 +91,15 @@ def read_dataset(name: str, root: Path) -> tuple[Row, ...]:
 def read_training_rows(path: Path) -> tuple[Row, ...]:
     """Read the rows to train on: those of split train of a manifest, or a folder of HQSeg-44K.
 
-    Of such a folder the `TRAINING_SETS` that are there are taken.
+    Of such a folder the `TRAINING_SETS` that are there are taken. A `soft.jsonl` beside a manifest
+    adds its rows of split train; those with a `hard` row stand in for it.
 
     Raises:
         InputError: the manifest cannot be used, the folder has none of the sets, or a photo or a
             mask in it has no partner.
     """
     if path.is_file() or path.suffix == ".jsonl":
-        return read_manifest(path, "train")
+        return _with_soft_rows(read_manifest(path, "train"), path.parent / "soft.jsonl")
     rows = [
         row
         for name, layout in TRAINING_SETS.items()
@@ -112,6 +113,24 @@ def read_training_rows(path: Path) -> tuple[Row, ...]:
             f"more of these in it: {known}."
         )
     return tuple(rows)
+
+
+def _with_soft_rows(rows: tuple[Row, ...], path: Path) -> tuple[Row, ...]:
+    """Add the soft masks listed in `path`, if it is there, in place of the hard ones they name."""
+    if not path.is_file():
+        return rows
+    soft = read_manifest(path, "train")
+    known = {row.id for row in rows}
+    for row in soft:
+        if row.hard and row.hard not in known:
+            raise InputError(
+                f"{path}: {row.id} stands in for {row.hard!r}, which is no row of split train of "
+                "the manifest beside it; correct its key 'hard' or remove the row."
+            )
+        if row.id in known and row.id != row.hard:
+            raise InputError(f"{path}: the id {row.id!r} is in the manifest beside it, too.")
+    replaced = {row.hard for row in soft}
+    return (*(row for row in rows if row.id not in replaced), *soft)
 
 
 def _rows(source: str, split: str, folder: Path, layout: Layout) -> Iterator[Row]:

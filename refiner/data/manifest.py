@@ -24,6 +24,8 @@ REGION_KINDS = ("regions", "clothing", "street")
 VIDEO_KIND = "video"
 KINDS = (*INSTANCE_KINDS, *REGION_KINDS, VIDEO_KIND)
 MIN_REGION_SHARE = 0.002
+HALF = 127
+"""Coverage above which a pixel of a soft mask belongs to its object."""
 
 LabelMap = NDArray[np.uint8]
 
@@ -36,7 +38,9 @@ class Row:
     numbered frames. `source` is the short name of the data set: the folder under `images/` or
     `videos/`. `group` joins near-duplicates; `size_hw` is (height, width) in pixels, None where
     only the files say it; `frames` the number of frames of a video, None for a photo. With a
-    `threshold` the mask is no label map but grey, and its one object the pixels above it.
+    `threshold` the mask is no label map but grey, and its one object the pixels above it; with
+    `alpha` it is grey, too, and says how much of each pixel its one object covers. `hard` is the id
+    of the row that such a row stands in for, empty where there is none.
     """
 
     id: str
@@ -49,6 +53,8 @@ class Row:
     size_hw: tuple[int, int] | None = None
     frames: int | None = None
     threshold: int | None = None
+    alpha: bool = False
+    hard: str = ""
 
 
 def read_manifest(path: str | Path, split: str | None = None) -> tuple[Row, ...]:
@@ -94,6 +100,7 @@ def parse_manifest(text: str, path: Path) -> tuple[Row, ...]:
 def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
     """Read a photo, uint8 RGB (height, width, 3), and its label map, uint8 (height, width).
 
+    Of a row with `alpha` the map has the one id 1 where the object covers half a pixel or more.
     The map of a row with a threshold has the one id 1. Such masks belong to the photo's pixels as
     stored; other photos are turned as their EXIF says.
 
@@ -108,6 +115,8 @@ def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
         photo = ImageOps.exif_transpose(photo)
     image = np.array(photo.convert("RGB"))
     ids = read_labels(row.mask) if row.threshold is None else _read_grey(row.mask, row.threshold)
+    if row.alpha:
+        ids = (ids > HALF).astype(np.uint8)
     height, width = row.size_hw or image.shape[:2]
     said = "the manifest says" if row.size_hw else "its photo is"
     for name, file, shape in (
@@ -192,6 +201,8 @@ def _parse_row(line: str, root: Path, where: str) -> Row:
         group=str(value.get("group", value["id"])),
         size_hw=(value["h"], value["w"]),
         frames=value["frames"] if kind == VIDEO_KIND else None,
+        alpha=value.get("alpha") is True,
+        hard=str(value.get("hard", "")),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from refiner.config import VARIANTS
+from refiner.config import COMPARED, VARIANTS
 from refiner.data.manifest import (
     INSTANCE_KINDS,
     VIDEO_KIND,
@@ -24,6 +24,7 @@ from refiner.data.manifest import (
     object_ids,
     read_image_and_labels,
 )
+from refiner.evaluation.harm import harm, write_per_photo
 from refiner.evaluation.prompts import (
     NOC,
     PromptSpec,
@@ -52,7 +53,7 @@ def parse_models(text: str) -> tuple[str, ...]:
         InputError: a model is unknown.
     """
     if text == "all":
-        return MODEL_NAMES
+        return (BASE, *COMPARED)
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         _check_model(name)
@@ -73,6 +74,7 @@ def evaluate_images(
     *,
     progress: bool = True,
     resume: Path | None = None,
+    per_photo: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Score `models` on every photo of `rows` with every way of prompting; videos are left out.
 
@@ -87,11 +89,12 @@ def evaluate_images(
         seeds: One run of random points each.
         progress: Show the photos done and the time left on stderr.
         resume: A JSONL file that each finished photo is added to; photos in it are not run again.
+        per_photo: Where to write the scores of each photo, see `write_per_photo`.
 
     Returns:
         A dict for each model, prompts and source: `n` photos, `objects`, and means in [0, 1]:
         `miou`, `mbiou`, `mbiou_strict`, their standard deviations over the seeds `miou_sd` and
-        `mbiou_sd`; for noc `noc85` and `noc90` (clicks), `nof90` (objects that 20 clicks do not
+        `mbiou_sd`; for models beside sam2 what `harm` returns; for noc `noc85` and `noc90` (clicks), `nof90` (objects that 20 clicks do not
         bring to an IoU of 0.9) and `iou_per_click` (see `simulate_clicks`). `source` is a source,
         `all`, `objects` (kinds object, human, matting) or `regions+clothing`.
 
@@ -115,7 +118,10 @@ def evaluate_images(
         if resume:
             with resume.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(records[row.id]) + "\n")
-    return _table([(row, records[row.id]) for row in photos], specs, models)
+    measured = [(row, records[row.id]) for row in photos]
+    if per_photo:
+        write_per_photo(per_photo, measured)
+    return _table(measured, specs, models)
 
 
 def check_models(segmenters: Mapping[str, Loaded], models: Sequence[str]) -> None:
@@ -239,6 +245,8 @@ def _table(
         for spec, model in scored if records else ():
             scores = [record["scores"][spec.name][model] for record in records]
             means = _click_means(scores) if spec.name == NOC else _means(scores)
+            if spec.name != NOC and model in VARIANTS and BASE in models:
+                means |= harm([record["scores"][spec.name][BASE] for record in records], scores)
             name = {"model": model, "prompts": spec.name, "source": source}
             rows.append(name | size | means)
     return rows

@@ -30,6 +30,8 @@ Refiner = SAM2Refiner | HQSAM2
 """What can stand on a frozen base: our model, or the baseline it is compared with."""
 REFINER, HQ = "sam2refiner", "hq-sam2"
 CHECKPOINT_KINDS = (LITE, REFINER, HQ)
+GATE = ("mask_refinement.plain.", "mask_refinement.gate.")
+"""How the names of a refiner's tensors begin that only `RefinerConfig.gate` brings."""
 VIDEO_ONLY = (
     "memory_attention.",
     "memory_encoder.",
@@ -143,10 +145,15 @@ def load_refiner(path: Path, base: SAM2Base) -> tuple[Refiner, Header]:
 def fill_refiner(refiner: Refiner, path: Path) -> None:
     """Start the training of a refiner from one of the same shape, whatever base that one is for.
 
+    A refiner with a gate may start from one without: its gate stays as it is.
+
     Raises:
         InputError: the file is missing, damaged, or holds a refiner of another shape.
     """
-    _, tensors = read(path, (HQ if isinstance(refiner, HQSAM2) else REFINER,))
+    header, tensors = read(path, (HQ if isinstance(refiner, HQSAM2) else REFINER,))
+    if getattr(refiner.config, "gate", False) and not header.config.get("gate", False):
+        own = refiner.state_dict()
+        tensors = {name: own[name] for name in own if name.startswith(GATE)} | tensors
     _fill(refiner, tensors, path)
 
 

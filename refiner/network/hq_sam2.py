@@ -73,8 +73,9 @@ class HQSAM2(nn.Module):
         index: Tensor,
         points: PointPrompts | None,
         mask_logits: Tensor | None = None,
+        plain: Tensor | None = None,
     ) -> RefinerOutput:
-        """Answer the prompts of N objects; see `SAM2Refiner.forward`."""
+        """Answer the prompts of N objects; see `SAM2Refiner.forward`. `plain` changes nothing."""
         decoded = decode(base, features, index, points, mask_logits, extra_tokens=self.token.weight)
         # the extra token goes last into the transformer and is read there
         weights = self.token_mlp(decoded.tokens[:, -1])  # (N, C/8)

@@ -28,6 +28,13 @@ from refiner.network.base_model import (
 )
 from refiner.network.quarters import Local
 
+OPEN = 3.0
+"""Logit of a gate at first: 0.95 of every change is made, so that training starts from weights
+without gates."""
+PACE = 16.0
+"""By how much a gate's logits grow faster than what is learned of them: a step changes weights by less
+than a thousandth, and a gate has to move by several units."""
+
 
 @dataclass(frozen=True)
 class RefinerFeatures:
@@ -108,10 +115,14 @@ class SAM2Refiner(nn.Module):
         index: Tensor,
         points: PointPrompts | None,
         mask_logits: Tensor | None = None,
+        plain: Tensor | None = None,
     ) -> RefinerOutput:
         """Answer the prompts of N objects; `index` (N,) names the picture of each.
 
         With zero-initialised gates the untrained model returns SAM2's own mask, upsampled.
+
+        `plain` are the logits (N, 1, S/4, S/4) of SAM2's own mask, which a model with `gate` falls
+        back on; decoded from `features` where they are not given.
         """
         # SAM2's own frozen decoder, on G_ref in place of G
         decoded = decode(base, features, index, points, mask_logits, g=prepared.g)
@@ -120,9 +131,16 @@ class SAM2Refiner(nn.Module):
             image_pe = base.sam_prompt_encoder.get_dense_pe()
             embedding = self.prompt_retargeting(decoded, points, image_pe)  # E' (N, C, h, h)
         if "mr" in self.config.modules:
-            logits, intermediate = self.mask_refinement(embedding, decoded, prepared, index)
+            if self.config.gate and plain is None:
+                with torch.no_grad():
+                    plain = decode(base, features, index, points, mask_logits).best
+            refined = self.mask_refinement(embedding, decoded, prepared, index, plain)
             # a correction of the base's logits, not a mask of its own: it starts at zero
-            return RefinerOutput(logits + grown(decoded.best, base), intermediate, decoded)
+            logits = refined.logits + grown(decoded.best, base)
+            if refined.gate is not None and plain is not None:
+                kept = grown(plain, base)
+                logits = kept + grown(refined.gate, base).sigmoid() * (logits - kept)
+            return RefinerOutput(logits, refined.intermediate, decoded)
         low = decoded.best
         if "pr" in self.config.modules:
             low = low + self.plain_head(embedding)
@@ -227,12 +245,28 @@ class ReceptiveFieldBlock(nn.Module):
         return output
 
 
+@dataclass(frozen=True)
+class MaskCorrection:
+    """What mask refinement says of N objects.
+
+    Attributes:
+        logits: to be added to the mask on G_ref, (N, 1, S, S).
+        intermediate: logits of D1, D2, D3.
+        gate: logits (N, 1, S/4, S/4) of how much of the change is made; None without `gate`.
+    """
+
+    logits: Tensor
+    intermediate: tuple[Tensor, Tensor, Tensor]
+    gate: Tensor | None
+
+
 class MaskRefinement(nn.Module):
     """A UNet-like decoder from E' up to the picture's own pixels (section 3.2.3).
 
     Beyond the paper, if the configuration has `skips`: D2, D3 and the step to S/2 also see the
     quarters' maps, which have the sides of s1, s0 and S/2 and know more of what things are; D3 also
-    sees the base's mask and the map it was read from.
+    sees the base's mask and the map it was read from. If it has a `gate`, D3 also sees SAM2's own
+    mask, and says where the change is to be trusted.
     """
 
     def __init__(self, config: RefinerConfig) -> None:
@@ -245,6 +279,12 @@ class MaskRefinement(nn.Module):
             pairs = ((width // 8, w4), (width // 4, w3), (width, w2))
             self.local = nn.ModuleList(nn.Conv2d(given, out, 1) for given, out in pairs)
             self.decoded = nn.Conv2d(width // 8 + 1, w3, 1)
+        self.plain = self.gate = None
+        if config.gate:
+            self.plain = nn.Conv2d(1, w3, 3, padding=1)
+            self.gate = nn.Conv2d(w3, 1, 1)
+            _zero(self.plain)
+            _zero(self.gate)
         self.stages = nn.ModuleList(
             (_block(width + w1, w1), _block(w1 + w2, w2), _block(w2 + w3, w3))
         )
@@ -274,9 +314,14 @@ class MaskRefinement(nn.Module):
         return levels, _sized(l0, 2 * side)
 
     def forward(
-        self, embedding: Tensor, decoded: BaseOutput, prepared: RefinerFeatures, index: Tensor
-    ) -> tuple[Tensor, Fpn]:
-        """Return logits (N, 1, S, S), zero at first, and those of D1, D2, D3."""
+        self,
+        embedding: Tensor,
+        decoded: BaseOutput,
+        prepared: RefinerFeatures,
+        index: Tensor,
+        plain: Tensor | None = None,
+    ) -> MaskCorrection:
+        """Correct the masks of N objects by nothing at first; `plain` are SAM2's own logits."""
         x, heads = embedding, []
         for stage, head, level in zip(self.stages, self.heads, prepared.levels, strict=True):
             # maps are kept once a picture, objects pick those of theirs
@@ -284,6 +329,8 @@ class MaskRefinement(nn.Module):
             # S/4, the side of the base's mask: D3 alone
             if self.decoded is not None and skip.shape[-1] == decoded.best.shape[-1]:
                 skip = skip + self.decoded(torch.cat([decoded.upscaled, decoded.best.sigmoid()], 1))
+            if self.plain is not None and plain is not None and skip.shape[-1] == plain.shape[-1]:
+                skip = skip + self.plain(plain.sigmoid())
             x = stage(torch.cat([_sized(x, skip.shape[-1]), skip], dim=1))
             heads.append(head(x))  # D1 at S/16, D2 at S/8, D3 at S/4
         half = self.grow_half(x)  # (N, w4, S/2, S/2)
@@ -291,7 +338,8 @@ class MaskRefinement(nn.Module):
             half = half + prepared.fine.index_select(0, index)
         assert prepared.low_level is not None
         full = self.grow_full(half) + prepared.low_level.index_select(0, index)  # (N, w5, S, S)
-        return self.output(full), (heads[0], heads[1], heads[2])
+        gate = None if self.gate is None else OPEN + PACE * self.gate(x)
+        return MaskCorrection(self.output(full), (heads[0], heads[1], heads[2]), gate)
 
 
 class PlainHead(nn.Module):

@@ -142,7 +142,8 @@ class FrameModels:
         # SAM2 decodes unprompted frames from an empty point; the refiner may be shown more
         decoded = decode(base, BaseFeatures((s0, s1), g), index, no_points(count, self.device))
         prepared = self._prepare(look, g_refined)
-        output = self.refiner(base, BaseFeatures((s0, s1), g_refined), prepared, index, points)
+        features = BaseFeatures((s0, s1), g_refined)
+        output = self.refiner(base, features, prepared, index, points, plain=decoded.best)
         return (
             to_answer(base, decoded, decoded.best),
             to_answer(base, output.decoded, output.logits),

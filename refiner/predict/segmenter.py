@@ -170,7 +170,7 @@ class BaseSegmenter:
                 for i in range(len(group))
             ]
         with watch.stage("refine"):
-            output = self._refined(embedding, index, points, masks)
+            output = self._refined(embedding, index, points, masks, plain.best)
             refined = (
                 base
                 if output is None
@@ -187,6 +187,7 @@ class BaseSegmenter:
         index: Tensor,
         points: PointPrompts | None,
         masks: Tensor | None,
+        plain: Tensor,
     ) -> RefinerOutput | None:
         """Answer the same prompts with the refiner, if there is one."""
         return None
@@ -221,9 +222,10 @@ class ImageSegmenter(BaseSegmenter):
         index: Tensor,
         points: PointPrompts | None,
         masks: Tensor | None,
+        plain: Tensor,
     ) -> RefinerOutput | None:
         return self.refiner(  # type: ignore[no-any-return]
-            self.base, embedding.base, embedding.refined, index, points, masks
+            self.base, embedding.base, embedding.refined, index, points, masks, plain
         )
 
 
@@ -287,6 +289,7 @@ def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
         "modules": list(model.config.modules) if isinstance(model, SAM2Refiner) else [],
         "quarters": model.config.quarters if isinstance(model, SAM2Refiner) else "",
         "skips": isinstance(model, SAM2Refiner) and model.config.skips,
+        **({"gate": True} if getattr(model.config, "gate", False) else {}),
         "trained": header.trained,
     }
 

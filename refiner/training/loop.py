@@ -40,8 +40,8 @@ class Stage:
 class TrainOptions:
     """One training run. The budget is a number of steps, or of minutes of training."""
 
-    manifest: Path
-    """A manifest.jsonl, or a folder laid out as HQSeg-44K."""
+    manifests: tuple[Path, ...]
+    """Each a manifest.jsonl, or a folder laid out as HQSeg-44K."""
     out: Path
     stages: tuple[Stage, ...]
     masks: int = 3
@@ -212,7 +212,7 @@ def batches(
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """Return this process's parts of the batches from the first sample not yet seen."""
     data = task.data(
-        DataOptions(options.manifest, image_size, stage.size, options.masks, options.seed)
+        DataOptions(options.manifests, image_size, stage.size, options.masks, options.seed)
     )
     total = options.accumulate * team.size
     mine = range(team.rank * options.accumulate, (team.rank + 1) * options.accumulate)
@@ -277,7 +277,7 @@ def dev_data(
 ) -> Dataset[tuple[Tensor, Tensor]]:
     """Return the kept-back groups, two masks a picture."""
     return task.data(
-        DataOptions(options.manifest, image_size, size, 2, seed=options.seed + 1, dev=True)
+        DataOptions(options.manifests, image_size, size, 2, seed=options.seed + 1, dev=True)
     )
 
 

@@ -122,12 +122,12 @@ class RefinerTask:
         """Prompt each picture's mask (B, 1, S, S) in one way; return the losses of the answers."""
         features, prepared = encoded
         index, targets, _ = flatten(masks)
-        inside = targets > 127
-        given = prompts.draw_prompts(inside, rng)
+        inside, edges = targets > 127, prompts.soft_edges(targets)
+        given = prompts.draw_prompts(inside, rng, edges=edges)
         if rng.random() < _CORRECTED_SHARE:
             with torch.no_grad():
                 answer = decode(self.base, features, index, given.points, given.mask_logits).best
-            given = prompts.corrected(given, inside, answer, rng)
+            given = prompts.corrected(given, inside, answer, rng, edges)
         truth = targets[:, None].float() / 255
         total, log = truth.new_zeros(()), {}
         for name, one in self.refiners:

@@ -70,6 +70,7 @@ def text_table(document: dict[str, Any]) -> str:
     for (source, prompts, model), row in results.rows.items():
         if "miou" in row:
             cells = "".join(f"{100 * row[key]:8.1f}" for key in ("miou", "mbiou", "mbiou_strict"))
+            cells += f"  {100 * row['harm']:.1f} % harmed" if "harm" in row else ""
         else:
             cells = (
                 f"  NoC@85 {row['noc85']:.2f}, NoC@90 {row['noc90']:.2f}, "

@@ -10,6 +10,9 @@ import numpy as np
 from refiner.training.arrays import U8, Rng
 from refiner.types import BoolArray, ImageArray
 
+SCALE_SHARE = 0.2
+"""Share of photos shown at a scale drawn at random, instead of in a window around an object."""
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -32,9 +35,11 @@ def resize(array: U8, size_wh: tuple[int, int]) -> U8:
 def random_crop(mask: BoolArray, rng: Rng) -> Crop:
     """Choose a window around an object: all of the picture, a part of it, or more than it."""
     height, width = mask.shape
+    if rng.random() < SCALE_SHARE:
+        return _scaled((height, width), rng)
     draw = rng.random()
     if draw < 0.35 or not mask.any():
-        return Crop(0, 0, width, height)
+        return _nudged(Crop(0, 0, width, height), rng)
     if draw < 0.5:
         margin = rng.uniform(0.05, 0.4, 4)
         return Crop(
@@ -55,6 +60,27 @@ def random_crop(mask: BoolArray, rng: Rng) -> Crop:
         int(np.ceil(rng.uniform(y1, height))),
     )
     return crop if min(crop.x1 - crop.x0, crop.y1 - crop.y0) >= 32 else Crop(0, 0, width, height)
+
+
+def _scaled(size_hw: tuple[int, int], rng: Rng) -> Crop:
+    """Show a picture at 0.3 to 2 times its size, anywhere (large-scale jitter)."""
+    scale = np.exp(rng.uniform(np.log(0.3), np.log(2.0)))
+    edges = []
+    for length in size_hw[::-1]:
+        window = max(32, length / scale)
+        start = rng.uniform(min(0, length - window), max(0, length - window))
+        edges.append((int(start), int(start + window)))
+    (x0, x1), (y0, y1) = edges
+    return Crop(x0, y0, x1, y1)
+
+
+def _nudged(crop: Crop, rng: Rng) -> Crop:
+    """Move and scale a window a little every second time: an answer must not hang on a few pixels."""
+    if rng.random() < 0.5:
+        return crop
+    reach = np.array([crop.x1 - crop.x0, crop.y1 - crop.y0] * 2) * 0.03
+    moved = np.array([crop.x0, crop.y0, crop.x1, crop.y1]) + rng.uniform(-reach, reach)
+    return Crop(*(int(edge) for edge in moved.round()))
 
 
 def random_window(size_hw: tuple[int, int], rng: Rng) -> Crop:
@@ -108,6 +134,30 @@ def colour(image: ImageArray, rng: Rng) -> ImageArray:
     elif draw < 0.18:
         noise = rng.normal(0, rng.uniform(3, 12), image.shape)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return image
+
+
+def degrade(image: ImageArray, rng: Rng) -> ImageArray:
+    """Now and then darken or brighten, sharpen or blur, add noise, take the colour, compress."""
+    if rng.random() < 0.2:
+        curve = 255 * (np.arange(256) / 255) ** np.exp(rng.uniform(-0.6, 1.2))
+        image = cv2.LUT(image, curve.astype(np.uint8))
+    draw = rng.random()
+    if draw < 0.08:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.7, 3))
+    elif draw < 0.18:
+        gain = rng.uniform(0.3, 1.5)
+        soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 2))
+        image = cv2.addWeighted(image, 1 + gain, soft, -gain, 0)
+    if rng.random() < 0.1:
+        noise = rng.normal(0, rng.uniform(5, 25), image.shape)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.06:
+        image = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    if rng.random() < 0.3:
+        way = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(10, 96))]
+        _, code = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), way)
+        image = cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     return image
 
 

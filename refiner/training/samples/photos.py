@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +19,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from refiner.data.image_sets import read_training_rows
-from refiner.data.manifest import Row, object_masks, read_image_and_labels
+from refiner.data.manifest import Row, object_masks, read_image_and_labels, read_labels
 from refiner.training.arrays import Rng
 from refiner.training.samples import augment
 from refiner.training.samples.drawn import wire_cutout
-from refiner.types import BoolArray, ImageArray, InputError
+from refiner.types import ImageArray, InputError
 
 Layers = list[NDArray[np.uint8]]
 
@@ -50,12 +51,23 @@ SOURCE_WEIGHTS = {
     "pymatting": 8.0,
     "cwfid": 4.0,
     "crackforest": 2.5,
+    "pwfid": 3.0,
+    "retina": 2.0,
+    "pets": 1.5,
+    "bags": 1.5,
+    "inet": 1.5,
 }
 """How much more often a photo of a small set of fine outlines is drawn; 1 where nothing is said."""
+MOST_OF_SOURCE = 0.25
+"""Largest share of all pictures that comes from one source, where there are sources enough."""
 PASTE_SHARE = 0.4
 """Share of object photos that get one or two cut-outs, so that the prompt decides."""
 WIRE_SHARE = 0.25
 """Share of the things pasted that are drawn, of thin parts, instead of cut-outs."""
+EXACT_SHARE = 0.5
+"""Share of the other things pasted that are cut out of photos with exact masks, if there are any."""
+EXACT_SOURCES = ("bags", "people", "pets")
+"""Sources whose hard masks are exact enough to cut things out by; soft masks always are."""
 MIN_AREA = 0.0015
 """Least share of the picture a target covers."""
 DEV_SHARE = 0.05
@@ -66,8 +78,9 @@ DEV_SHARE = 0.05
 class DataOptions:
     """What one sample looks like."""
 
-    manifest: Path
-    """A manifest.jsonl, cut-outs and backgrounds beside it; or a folder laid out as HQSeg-44K."""
+    manifests: tuple[Path, ...]
+    """Each a manifest.jsonl, soft masks, cut-outs and backgrounds beside it; or a folder laid out as
+    HQSeg-44K."""
     image_size: int
     """Side of the square picture, in pixels."""
     mask_size: int
@@ -97,19 +110,24 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, options: DataOptions) -> None:
         self.options = options
         rows = [
-            row for row in read_training_rows(options.manifest) if is_dev(row.group) == options.dev
+            row
+            for manifest in options.manifests
+            for row in read_training_rows(manifest)
+            if is_dev(row.group) == options.dev
         ]
         if not rows:
             part = "among the groups kept back to watch the run" if options.dev else "to train on"
             raise InputError(
-                f"{options.manifest} has no rows of split train {part}; it needs some forty groups "
+                f"{' and '.join(map(str, options.manifests))} has no rows of split train {part}; it needs some forty groups "
                 "or more."
             )
-        root = options.manifest if options.manifest.is_dir() else options.manifest.parent
-        cutouts, backgrounds = _listed(root / "cutouts.jsonl"), _listed(root / "backgrounds.jsonl")
+        roots = [path if path.is_dir() else path.parent for path in options.manifests]
+        cutouts = [path for root in roots for path in _listed(root / "cutouts.jsonl")]
+        backgrounds = [path for root in roots for path in _listed(root / "backgrounds.jsonl")]
         self.cutouts = [path for path in cutouts if is_dev(path.name) == options.dev]
         self.backgrounds = [path for path in backgrounds if is_dev(path.name) == options.dev]
-        self.pools = _pools(rows)
+        self.exact = [row for row in rows if row.alpha or row.source in EXACT_SOURCES]
+        self.pools = _pools(rows, options.mix)
         self.weights = {
             kind: share
             for kind, share in options.mix.items()
@@ -149,7 +167,7 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         if self.options.dev:
             return image, layers
         image, layers = augment.flip(image, layers, rng)
-        return augment.colour(image, rng), layers
+        return augment.degrade(augment.colour(image, rng), rng), layers
 
     def _photo(self, kind: str, rng: Rng) -> tuple[ImageArray, Layers]:
         rows, shares = self.pools[kind]
@@ -161,10 +179,8 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         if self.options.dev:
             crop = augment.Crop(0, 0, image.shape[1], image.shape[0])
         else:
-            crop = augment.random_crop(masks[int(rng.integers(len(masks)))], rng)
-        image, layers = augment.take(
-            image, [mask.astype(np.uint8) * 255 for mask in masks], crop, size
-        )
+            crop = augment.random_crop(masks[int(rng.integers(len(masks)))] > 127, rng)
+        image, layers = augment.take(image, masks, crop, size)
         if (
             kind == "object"
             and self.cutouts
@@ -190,9 +206,11 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         return image, layers
 
     def cutout(self, rng: Rng) -> ImageArray:
-        """Draw a thing to paste, uint8 (height, width, 4): from a file, or drawn of thin parts."""
+        """Draw a thing to paste, uint8 (height, width, 4): from a file, a photo, or of thin parts."""
         if not self.options.dev and rng.random() < WIRE_SHARE:
             return wire_cutout(rng)
+        if self.exact and rng.random() < EXACT_SHARE:
+            return cut_out(self.exact[int(rng.integers(len(self.exact)))])
         return read_rgba(self.cutouts[int(rng.integers(len(self.cutouts)))])
 
 
@@ -202,7 +220,9 @@ def _listed(path: Path) -> list[Path]:
     return [path.parent / json.loads(line)["file"] for line in path.read_text().splitlines()]
 
 
-def _pools(rows: list[Row]) -> dict[str, tuple[list[Row], NDArray[np.float64]]]:
+def _pools(
+    rows: list[Row], mix: Mapping[str, float]
+) -> dict[str, tuple[list[Row], NDArray[np.float64]]]:
     """Group the rows by kind of picture, with the probability of each row."""
     pools: dict[str, list[Row]] = {}
     for row in rows:
@@ -210,9 +230,18 @@ def _pools(rows: list[Row]) -> dict[str, tuple[list[Row], NDArray[np.float64]]]:
         pools.setdefault(kind, []).append(row)
     result = {}
     for kind, members in pools.items():
-        weights = np.array([SOURCE_WEIGHTS.get(row.source, 1.0) for row in members])
-        result[kind] = (members, weights / weights.sum())
+        result[kind] = (members, _shares(members, MOST_OF_SOURCE / mix.get(kind, 1.0)))
     return result
+
+
+def _shares(rows: Sequence[Row], most: float) -> NDArray[np.float64]:
+    """Return the probability of each row; together those of a source have `most` of it at most."""
+    counts = Counter(row.source for row in rows)
+    wanted = np.array([counts[name] * SOURCE_WEIGHTS.get(name, 1.0) for name in counts])
+    for _ in range(50):  # what is cut off one source goes to the others, in proportion
+        wanted = np.minimum(wanted / wanted.sum(), most)
+    by_source = dict(zip(counts, wanted / wanted.sum(), strict=True))
+    return np.array([by_source[row.source] / counts[row.source] for row in rows])
 
 
 def _frame(row: Row, rng: Rng) -> Row:
@@ -230,13 +259,25 @@ def still(row: Row, frame: Path) -> Row:
     )
 
 
-def _load(row: Row) -> tuple[ImageArray, list[BoolArray]]:
+def _load(row: Row) -> tuple[ImageArray, Layers]:
+    """Read a photo and the coverage of each of its objects."""
     image, labels = read_image_and_labels(row)
-    masks = object_masks(labels, row.kind)
-    return image, masks or [labels > 0]
+    if row.alpha:
+        return image, [read_labels(row.mask)]
+    masks = object_masks(labels, row.kind) or [labels > 0]
+    return image, [mask.astype(np.uint8) * 255 for mask in masks]
 
 
 _kept = lru_cache(maxsize=3000)(_load)
+
+
+def cut_out(row: Row) -> ImageArray:
+    """Cut the first object of a photo out of it, uint8 (height, width, 4)."""
+    image, layers = _kept(row)
+    alpha = layers[0]
+    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return np.dstack([image[window], alpha[window]])
 
 
 @lru_cache(maxsize=2000)

@@ -7,8 +7,9 @@ from PIL import Image
 from refiner.commands import evaluate as evaluate_command
 from refiner.commands.evaluate import EvaluateOptions, evaluate_models, load_segmenters
 from refiner.commands.parser import main
-from refiner.config import VARIANTS, HQConfig
+from refiner.config import COMPARED, HQConfig
 from refiner.data.manifest import read_manifest
+from refiner.evaluation.harm import harm
 from refiner.evaluation.photos import evaluate_images, parse_models
 from refiner.evaluation.prompts import (
     PromptSpec,
@@ -186,6 +187,35 @@ def test_points_average_over_seeds_with_the_deviation_of_a_sample(manifest):
     assert rows["ecssd", "points:1", "sam2refiner"]["miou_sd"] == 0
 
 
+def test_harm_is_what_refinement_costs_single_objects(manifest, tmp_path):
+    better = evaluate(manifest, "box", per_photo=tmp_path / "photos.csv")[
+        "all", "box", "sam2refiner"
+    ]
+    assert (better["harm"], better["harm_loss"]) == (0, 0)
+    bins = better["by_base"]
+    assert [(start, count) for start, count, _, _ in bins] == [(0.0, 1), (0.5, 3)]
+    assert all(after == 1 for _, _, _, after in bins)
+    assert "harm" not in evaluate(manifest, "box")["all", "box", "sam2"]
+    lines = (tmp_path / "photos.csv").read_text().splitlines()
+    assert lines[0] == "id,source,prompts,model,objects,miou,mbiou"
+    assert lines[1].startswith("ecssd_a,ecssd,box,sam2,1,0.5000,")
+    assert len(lines) == 1 + 3 * 2
+
+
+def test_harm_counts_objects_that_lose_more_than_two_points():
+    base = [[[[0.9, 0, 0], [0.5, 0, 0]]], [[[0.4, 0, 0], [0.95, 0, 0]]]]
+    refined = [[[[0.8, 0, 0], [0.49, 0, 0]]], [[[0.6, 0, 0], [0.65, 0, 0]]]]
+    found = harm(base, refined)
+    assert found["harm"] == 0.5
+    assert found["harm_loss"] == pytest.approx(0.2)
+    assert [(start, count) for start, count, _, _ in found["by_base"]] == [
+        (0, 1),
+        (0.5, 1),
+        (0.9, 2),
+    ]
+    assert found["by_base"][0][2:] == pytest.approx([0.4, 0.6])
+
+
 def test_noc_clicks_each_model_where_it_errs_itself(manifest):
     rows = evaluate(manifest, "noc")
     refined = rows["all", "noc", "sam2refiner"]
@@ -253,7 +283,7 @@ def test_models_are_named_and_unknown_ones_refused(manifest):
     with pytest.raises(InputError, match="'sam3'; expected one of: sam2, sam2refiner, .*, hq-sam2"):
         pair.mask_of("sam3")
     assert parse_models("sam2refiner, sam2,sam2") == ("sam2refiner", "sam2")
-    assert parse_models("all") == ("sam2", *VARIANTS)
+    assert parse_models("all") == ("sam2", *COMPARED)
     with pytest.raises(InputError, match="Unknown model 'x'"):
         evaluate(manifest, "box", models=("x",))
     with pytest.raises(InputError, match="Unknown model 'sam3'"):

@@ -9,11 +9,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from refiner.config import LITE, VARIANTS, LiteConfig, RefinerConfig, weights_name
+from refiner.config import COMPARED, LITE, LiteConfig, RefinerConfig, weights_name
 from refiner.network.checkpoint import (
     HQ,
     REFINER,
     VIDEO_ONLY,
+    build_refiner,
+    fill_refiner,
     load_base,
     load_refiner,
     save_base,
@@ -236,6 +238,26 @@ def test_settings_no_refiner_can_have_are_refused(tmp_path, weights, lite_base, 
         load_refiner(path, lite_base)
 
 
+def test_a_gate_is_trained_from_weights_without_one(tmp_path, new_refiner):
+    refiner = new_refiner()
+    path = tmp_path / "refiner.safetensors"
+    save_refiner(path, refiner, "base", {})
+    gated = build_refiner(REFINER, {"hidden_dim": 64, "image_size": 128, "gate": True})
+    fresh = {name: tensor.clone() for name, tensor in gated.state_dict().items()}
+    fill_refiner(gated, path)
+    old = refiner.state_dict()
+    for name, tensor in gated.state_dict().items():
+        wanted = old[name].half().float() if name in old else fresh[name]
+        torch.testing.assert_close(tensor, wanted, rtol=0, atol=0)
+    assert fresh.keys() - old.keys() == {
+        f"mask_refinement.{name}"
+        for name in ("plain.weight", "plain.bias", "gate.weight", "gate.bias")
+    }
+    save_refiner(path, gated, "base", {})
+    with pytest.raises(InputError, match="do not fit its model"):
+        fill_refiner(new_refiner(), path)
+
+
 def test_the_weights_that_come_along_are_small_and_belong_together():
     files = sorted(WEIGHTS.rglob("*.safetensors"))
     assert [file.name for file in files if file.parent == WEIGHTS] == [
@@ -254,7 +276,7 @@ def test_the_weights_that_come_along_are_small_and_belong_together():
 
 
 def test_what_is_compared_was_trained_with_equal_budgets():
-    for folder, names in ((WEIGHTS, (REFINER, HQ)), (WEIGHTS / "ablation", tuple(VARIANTS))):
+    for folder, names in ((WEIGHTS, (REFINER, HQ)), (WEIGHTS / "ablation", COMPARED)):
         budgets = []
         for file in (weights_name(name, LITE) for name in names):
             trained = header_of(folder / file)["trained"]

@@ -21,6 +21,7 @@ from refiner.network.sam2refiner import (
     ReceptiveFieldBlock,
     RefinerFeatures,
     SAM2Refiner,
+    grown,
 )
 
 ONE = torch.zeros(1, dtype=torch.int64)
@@ -285,10 +286,10 @@ def test_mask_refinement_starts_at_zero_with_heads_that_learn(lite_run):
         prepared = RefinerFeatures(
             lite_run.prepared.g, levels, fine, module.low_level(lite_run.picture)
         )
-        logits, heads = module(lite_run.decoded.embedding, lite_run.decoded, prepared, ONE)
-    assert logits.shape == (1, 1, 512, 512)
-    assert not logits.any()
-    assert all(head.std() > 0 for head in heads)
+        correction = module(lite_run.decoded.embedding, lite_run.decoded, prepared, ONE)
+    assert correction.logits.shape == (1, 1, 512, 512)
+    assert not correction.logits.any()
+    assert all(head.std() > 0 for head in correction.intermediate)
 
 
 def quarters(side=16):
@@ -334,9 +335,52 @@ def test_mask_refinement_sees_the_bases_mask_unless_it_is_the_papers(lite_run, s
             replace(decoded, best=-decoded.best),
             replace(decoded, upscaled=-decoded.upscaled),
         ):
-            heads = [module(decoded.embedding, one, prepared, ONE)[1] for one in (decoded, other)]
+            heads = [
+                module(decoded.embedding, one, prepared, ONE).intermediate
+                for one in (decoded, other)
+            ]
             assert torch.equal(heads[0][1], heads[1][1])
             assert torch.equal(heads[0][2], heads[1][2]) != skips
+
+
+def gated_answers(lite_base, new_refiner, **changes):
+    """Answer one click with a refiner, and with one of its weights that has a gate."""
+    torch.manual_seed(0)
+    pictures = torch.randn(1, 3, 128, 128)
+    ungated = new_refiner()
+    gated = SAM2Refiner(RefinerConfig(64, 128, gate=True)).eval()
+    gated.load_state_dict({**gated.state_dict(), **ungated.state_dict()})
+    with torch.inference_mode():
+        for name, value in changes.items():
+            gated.get_parameter(f"mask_refinement.{name}").fill_(value)
+        features, fpn = encode(lite_base, pictures)
+        local = quarters()
+        answers = []
+        for one in (ungated, gated):
+            prepared = one.prepare(lite_base, features.g, fpn, pictures, local)
+            answers.append(one(lite_base, features, prepared, ONE, CLICK).logits)
+        plain = decode(lite_base, features, ONE, CLICK).best
+    return plain, *answers
+
+
+def test_a_gate_that_is_open_changes_nothing_and_one_that_is_shut_leaves_sam2s_mask(
+    lite_base, new_refiner
+):
+    plain, without, fresh = gated_answers(lite_base, new_refiner)
+    kept = grown(plain, lite_base)
+    assert (without - kept).abs().max() > 1e-2
+    torch.testing.assert_close(fresh, kept + 0.9526 * (without - kept), rtol=1e-3, atol=1e-4)
+    _, _, open_ = gated_answers(lite_base, new_refiner, **{"gate.bias": 30.0})
+    torch.testing.assert_close(open_, without)
+    _, _, shut = gated_answers(lite_base, new_refiner, **{"gate.bias": -30.0})
+    torch.testing.assert_close(shut, kept)
+
+
+def test_a_gated_refiner_sees_sam2s_own_mask(lite_base, new_refiner):
+    _, _, blind = gated_answers(lite_base, new_refiner)
+    _, _, seeing = gated_answers(lite_base, new_refiner, **{"plain.weight": 1.0})
+    assert (blind - seeing).abs().max() > 1e-4
+    assert not RefinerConfig(64, 128, modules=("la", "pr"), gate=True).gate
 
 
 def test_the_picture_itself_reaches_single_pixels_of_the_answer(lite_base, new_refiner):

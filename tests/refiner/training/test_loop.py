@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from refiner.config import OPTIMIZERS, RefinerConfig
+from refiner.data.manifest import Row
 from refiner.network.base_model import SAM2Base, build_lite, decode, sample_box_points
 from refiner.network.checkpoint import state_id
 from refiner.network.sam2refiner import SAM2Refiner
@@ -34,14 +36,16 @@ from refiner.training.samples.photos import (
     OBJECT_MIX,
     DataOptions,
     TrainingData,
+    _shares,
     collate,
+    cut_out,
     is_dev,
 )
 from refiner.types import InputError
 
 
 def options(manifest, size=64, masks=3, **changes):
-    return DataOptions(manifest, size, changes.pop("mask_size", size), masks, **changes)
+    return DataOptions((manifest,), size, changes.pop("mask_size", size), masks, **changes)
 
 
 def iou(a, b):
@@ -252,6 +256,44 @@ def test_prompts_of_every_kind_are_drawn(masks):
     assert kinds == {"mask", "mask and points", "box", *range(1, 11)}
 
 
+def test_no_point_lies_on_a_soft_edge(masks):
+    coverage = cv2.GaussianBlur(masks[0].numpy().astype(np.float32), (0, 0), 1.5)
+    soft = torch.from_numpy((255 * coverage).astype(np.uint8))[None]
+    edges = prompts.soft_edges(soft)
+    assert edges.any()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        points = prompts.random_points(soft > 127, 10, rng, 0.5, edges)
+        share = label_at(soft, points) / 255
+        assert (share[points.labels == 1] > 0.89).all()
+        assert (share[points.labels == 0] < 0.06).all()
+    thin = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    thin[:, 30] = 140  # no pixel is covered fully: the thing is all edge
+    assert not prompts.soft_edges(thin).any()
+
+
+def test_what_is_unsure_is_no_error_to_be_corrected(masks):
+    edges = torch.zeros_like(masks)
+    edges[:, :, :40] = True
+    answer = torch.full((3, 1, 16, 16), -5.0)
+    for seed in range(8):
+        torch.manual_seed(seed)
+        none = prompts.TrainingPrompts(None, None)
+        points = prompts.corrected(none, masks, answer, np.random.default_rng(seed), edges).points
+        assert (points.coords[0, points.labels[0] == 1, 0] >= 40).all()
+
+
+def test_boxes_move_by_a_few_pixels_and_stay_in_the_picture(masks):
+    exact = prompts.box(masks, noise=0.0)
+    moves = []
+    for seed in range(40):
+        moved = prompts.shifted(exact, 64, np.random.default_rng(seed)).coords
+        assert moved.min() >= 0 and moved.max() <= 63
+        moves.append((moved - exact.coords)[0].abs().max())
+    assert 10 < sum(move == 0 for move in moves) < 30
+    assert 2 < max(moves) <= 4
+
+
 def test_positive_points_lie_inside_and_negative_ones_outside(masks):
     negatives = 0
     for seed in range(20):
@@ -379,6 +421,80 @@ def test_only_the_best_candidate_gets_the_mask_loss(lite_base):
     assert value == 1.0
 
 
+# Soft masks, sources, degraded pictures
+
+
+def soft_rows(root, names, hard=""):
+    """Write soft masks for photos of a manifest in `root`: discs that fade."""
+    rows, columns = np.ogrid[:64, :64]
+    alpha = np.clip(30 - np.hypot(rows - 32, columns - 32), 0, 12) / 12 * 255
+    lines = []
+    for name in names:
+        cv2.imwrite(str(root / f"{name}.png"), alpha.astype(np.uint8))
+        row = {"id": f"soft-{name}", "image": f"{name}.png", "mask": f"{name}.png"}
+        row |= {"kind": "object", "split": "train", "group": name, "w": 64, "h": 64, "alpha": True}
+        lines.append(row | ({"hard": name} if hard else {}))
+    (root / "soft.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.fixture
+def soft_manifest(tmp_path, plain_manifest):
+    root = shutil.copytree(plain_manifest.parent, tmp_path / "soft")
+    lines = [json.loads(line) for line in (root / "manifest.jsonl").read_text().splitlines()]
+    soft_rows(root, [line["id"] for line in lines if line["kind"] == "object"], hard="yes")
+    return root / "manifest.jsonl"
+
+
+def test_soft_masks_are_targets_as_they_are(soft_manifest):
+    data = TrainingData(options(soft_manifest, 64, 1, mix={"object": 1.0}, dev=True))
+    _, masks = data[0]
+    assert ((masks > 40) & (masks < 215)).float().mean() > 0.05
+    hard = TrainingData(options(soft_manifest, 64, 1, mix={"regions": 1.0}, dev=True))[0][1]
+    assert ((hard > 40) & (hard < 215)).float().mean() < 0.02
+
+
+def test_things_are_cut_out_of_photos_by_their_soft_masks(soft_manifest):
+    data = TrainingData(options(soft_manifest))
+    assert data.exact and all(row.alpha for row in data.exact)
+    rgba = cut_out(data.exact[0])
+    assert rgba.shape == (59, 59, 4)
+    assert rgba[..., 3].max() == 255 and len(np.unique(rgba[..., 3])) > 10
+    assert (rgba[..., 0] == rgba[..., 3]).all()  # these photos are their own masks
+
+
+def test_several_manifests_are_drawn_from(manifest, plain_manifest):
+    both = DataOptions((manifest, plain_manifest), 64, 64)
+    count = sum(len(pool) for pool, _ in TrainingData(both).pools.values())
+    apart = [TrainingData(options(path)) for path in (manifest, plain_manifest)]
+    assert count == sum(len(pool) for data in apart for pool, _ in data.pools.values())
+
+
+def test_no_source_has_more_than_its_share_and_thin_ones_come_more_often():
+    def rows(source, count):
+        path = Path(source)
+        return [Row(source, path, path, "object", source, "train", source)] * count
+
+    members = [*rows("large", 80), *rows("cwfid", 5), *rows("small", 15)]
+    shares = _shares(members, 0.5)
+    assert shares[:80].sum() == pytest.approx(0.5)
+    assert shares[80:85].sum() == pytest.approx(0.5 * 20 / 35)  # four times as often
+    assert shares.sum() == pytest.approx(1)
+    assert _shares(rows("alone", 4), 0.25).sum() == pytest.approx(1)
+
+
+def test_degraded_pictures_keep_their_size_and_what_they_show():
+    rng = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(rng.integers(0, 256, (48, 48, 3)).astype(np.uint8), (0, 0), 4)
+    picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX)
+    changed = 0
+    for seed in range(60):
+        other = augment.degrade(picture, np.random.default_rng(seed))
+        assert (other.shape, other.dtype) == (picture.shape, picture.dtype)
+        assert np.corrcoef(other.ravel(), picture.ravel())[0, 1] > 0.5
+        changed += not np.array_equal(other, picture)
+    assert 30 < changed < 60
+
+
 # Tasks and the loop
 
 
@@ -399,7 +515,7 @@ def run_options(manifest, out, **changes):
         "warmup_steps": 2,
         "dev_samples": 8,
     }
-    return TrainOptions(manifest, out, **(standard | changes))
+    return TrainOptions((manifest,), out, **(standard | changes))
 
 
 class Interrupted:
@@ -586,9 +702,9 @@ def test_each_mask_of_a_picture_is_prompted_in_a_way_of_its_own(
 ):
     asked = []
 
-    def draw(masks, rng):
+    def draw(masks, rng, edges):
         asked.append((masks.clone(), kind := ("box", "point")[len(asked) % 2]))
-        return prompts_draw(masks, rng, kind)
+        return prompts_draw(masks, rng, kind, edges)
 
     prompts_draw = prompts.draw_prompts
     monkeypatch.setattr(prompts, "draw_prompts", draw)

@@ -20,7 +20,7 @@ from refiner.training.samples.photos import DataOptions, collate
 
 
 def clip_data(manifest, size=64, masks=2, **changes):
-    return ClipData(DataOptions(manifest, size, size, masks, **changes))
+    return ClipData(DataOptions((manifest,), size, size, masks, **changes))
 
 
 def iou(a, b):
@@ -271,7 +271,7 @@ def test_iou_of_an_object_that_is_gone_is_one_where_nothing_is_answered():
 def run_options(manifest, out, **changes):
     stages = (Stage(0.6, 64, 2), Stage(1.0, 96, 1))
     standard = {"stages": stages, "masks": 2, "steps": 4, "warmup_steps": 2, "dev_samples": 2}
-    return TrainOptions(manifest, out, **(standard | changes))
+    return TrainOptions((manifest,), out, **(standard | changes))
 
 
 class Interrupted:

@@ -27,7 +27,7 @@ torch.manual_seed(0)
 base = build_lite(LiteConfig("tf_efficientnet_lite0", hidden_dim=64, image_size=64))
 manifest, out, accumulate = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 train(BaseTask(base), TrainOptions(
-    manifest, out, (Stage(1.0, 64, 2),), masks=2, accumulate=accumulate, steps=3,
+    (manifest,), out, (Stage(1.0, 64, 2),), masks=2, accumulate=accumulate, steps=3,
     warmup_steps=1, workers=0, dev_samples=4))
 """
 

@@ -1,0 +1,153 @@
+"""How far masks change when a picture changes in ways that should not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from refiner.data.manifest import VIDEO_KIND, Row, object_ids, read_image_and_labels
+from refiner.evaluation.photos import giver
+from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
+from refiner.metrics import iou
+from refiner.types import (
+    BoolArray,
+    Box,
+    Click,
+    ImageArray,
+    InputError,
+    MaskPair,
+    Prompts,
+    Segmenter,
+)
+
+SHIFT = 2
+"""Pixels a picture is moved to the right and down."""
+SCALE = 0.98
+"""What remains of a picture's sides when it is made smaller."""
+QUALITY = 95
+"""Of the JPEG a picture is saved as."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A changed picture, and the affine map (2, 3) from the old picture's pixels to its own."""
+
+    image: ImageArray
+    matrix: NDArray[np.float64]
+
+    def prompts(self, given: Prompts) -> Prompts:
+        """Move clicks and box along; they stay in the picture."""
+        height, width = self.image.shape[:2]
+
+        def moved(x: float, y: float) -> tuple[float, float]:
+            new_x, new_y = self.matrix @ (x, y, 1)
+            return float(np.clip(new_x, 0, width)), float(np.clip(new_y, 0, height))
+
+        clicks = tuple(Click(*moved(one.x, one.y), one.positive) for one in given.clicks)
+        box = given.box and Box(
+            *moved(given.box.x0, given.box.y0), *moved(given.box.x1, given.box.y1)
+        )
+        return Prompts(clicks=clicks, box=box)
+
+    def back(self, mask: BoolArray, size_hw: tuple[int, int]) -> BoolArray:
+        """Bring a mask of the changed picture back to the old picture."""
+        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from a pixel's index to its middle
+        matrix = (np.linalg.inv(half) @ np.vstack([self.matrix, [0, 0, 1]]) @ half)[:2]
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        found = cv2.warpAffine(
+            mask.astype(np.uint8),
+            matrix,
+            size_hw[::-1],
+            flags=flags,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(found > 0)
+
+
+def changes(image: ImageArray) -> dict[str, Change]:
+    """Shift, shrink, mirror and compress a picture (height, width, 3)."""
+    height, width = image.shape[:2]
+    padded = cv2.copyMakeBorder(image, SHIFT, 0, SHIFT, 0, cv2.BORDER_REPLICATE)
+    small_wh = max(1, round(SCALE * width)), max(1, round(SCALE * height))
+    small = cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA)
+    way = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    _, code = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), way)
+    jpeg = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1]
+    made = {
+        "shifted": (padded[:height, :width], [[1, 0, SHIFT], [0, 1, SHIFT]]),
+        "smaller": (small, [[small_wh[0] / width, 0, 0], [0, small_wh[1] / height, 0]]),
+        "mirrored": (image[:, ::-1], [[-1, 0, width], [0, 1, 0]]),
+        "jpeg": (jpeg, [[1, 0, 0], [0, 1, 0]]),
+    }
+    return {
+        name: Change(np.ascontiguousarray(changed), np.array(matrix, dtype=np.float64))
+        for name, (changed, matrix) in made.items()
+    }
+
+
+def measure_stability(
+    segmenters: Mapping[str, Segmenter],
+    rows: Iterable[Row],
+    specs: Sequence[PromptSpec],
+    models: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Compare the masks of changed photos with those of the photos themselves.
+
+    Args:
+        segmenters: As for `evaluate_images`.
+        rows: Photos; videos are left out.
+        specs: A box or points; other prompts are left out.
+        models: Some of `photos.MODEL_NAMES`.
+
+    Returns:
+        A dict for each `model`, `prompts` and `change`: `objects`, and `iou`, the mean over them of
+        the mask's IoU with that of the photo itself, 1 if nothing changes.
+
+    Raises:
+        InputError: no prompt is a box or points, or a file cannot be read.
+    """
+    specs = [spec for spec in specs if spec.name == "box" or spec.points]
+    if not specs:
+        raise InputError("Stability is measured with box or points:N; name one of them.")
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for row in rows:
+        if row.kind == VIDEO_KIND:
+            continue
+        image, labels = read_image_and_labels(row)
+        for spec in specs:
+            prompts = [
+                sample_prompts(spec, labels == label, stable_seed(0, row.id, label))
+                for label in object_ids(labels, row.kind)
+            ]
+            for name in dict.fromkeys(giver(segmenters, model) for model in models):
+                mine = [model for model in models if giver(segmenters, model) == name]
+                for change, model, value in _compared(segmenters[name], image, prompts, mine):
+                    found.setdefault((model, spec.name, change), []).append(value)
+    return [
+        {"model": model, "prompts": name, "change": change, "objects": len(values)}
+        | {"iou": float(np.mean(values))}
+        for (model, name, change), values in found.items()
+    ]
+
+
+def _compared(
+    segmenter: Segmenter, image: ImageArray, prompts: Sequence[Prompts], models: Sequence[str]
+) -> Iterable[tuple[str, str, float]]:
+    """Yield the change, the model and the IoU of each object's two masks."""
+
+    def answers(picture: ImageArray, asked: Sequence[Prompts]) -> list[MaskPair]:
+        return [segmenter.segment(picture, [one]).objects[0] for one in asked]
+
+    before = answers(image, prompts)
+    for name, change in changes(image).items():
+        after = answers(change.image, [change.prompts(one) for one in prompts])
+        for old, new in zip(before, after, strict=True):
+            for model in models:
+                size_hw = image.shape[0], image.shape[1]
+                returned = change.back(new.mask_of(model).mask, size_hw)
+                yield name, model, iou(returned, old.mask_of(model).mask)
