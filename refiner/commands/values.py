@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
-from refiner.config import BACKBONES, COMPARED, LITE
+from refiner.config import BACKBONES, COMPARED, LITE, VARIANTS
 from refiner.files.labels import READINGS
 from refiner.types import Box, Click, InputError, Segmenter
 
