@@ -114,9 +114,8 @@ def read_image_and_labels(row: Row) -> tuple[ImageArray, LabelMap]:
     if row.threshold is None:
         photo = ImageOps.exif_transpose(photo)
     image = np.array(photo.convert("RGB"))
-    ids = read_labels(row.mask) if row.threshold is None else _read_grey(row.mask, row.threshold)
-    if row.alpha:
-        ids = (ids > HALF).astype(np.uint8)
+    cut = HALF if row.alpha else row.threshold
+    ids = read_labels(row.mask) if cut is None else (read_grey(row.mask) > cut).astype(np.uint8)
     height, width = row.size_hw or image.shape[:2]
     said = "the manifest says" if row.size_hw else "its photo is"
     for name, file, shape in (
@@ -144,12 +143,16 @@ def read_labels(path: Path) -> LabelMap:
         raise InputError(f"The label map {path}: {error}") from error
 
 
-def _read_grey(path: Path, threshold: int) -> LabelMap:
-    """Read a grey mask, or the red channel of one in colour: 1 above the threshold, else 0."""
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """Read a grey mask, or the red channel of one in colour, uint8 (height, width), as it is.
+
+    Raises:
+        InputError: the file is missing, unreadable, or has no 8-bit channels.
+    """
     mask = _open(path, "mask")
     if mask.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         raise InputError(f"The mask {path} must have 8-bit channels, got mode {mask.mode}.")
-    return (np.array(mask.convert("RGB").getchannel(0)) > threshold).astype(np.uint8)
+    return np.array(mask.convert("RGB").getchannel(0), dtype=np.uint8)
 
 
 def object_ids(labels: LabelMap, kind: str) -> list[int]:

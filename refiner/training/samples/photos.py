@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from refiner.data.image_sets import read_training_rows
-from refiner.data.manifest import Row, object_masks, read_image_and_labels, read_labels
+from refiner.data.manifest import Row, object_masks, read_grey, read_image_and_labels
 from refiner.training.arrays import Rng
 from refiner.training.samples import augment
 from refiner.training.samples.drawn import wire_cutout
@@ -263,7 +263,7 @@ def _load(row: Row) -> tuple[ImageArray, Layers]:
     """Read a photo and the coverage of each of its objects."""
     image, labels = read_image_and_labels(row)
     if row.alpha:
-        return image, [read_labels(row.mask)]
+        return image, [read_grey(row.mask)]
     masks = object_masks(labels, row.kind) or [labels > 0]
     return image, [mask.astype(np.uint8) * 255 for mask in masks]
 
