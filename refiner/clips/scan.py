@@ -155,8 +155,9 @@ def _look(path: FilePath, demuxer: str, frame_pixels: int) -> _Look:
     # written out: "the container's own" is -1 up to ffmpeg 8 and `demux` from 6.1 on
     time_base = f"{base[1]}:{base[2]}" if base else "-1"
     notes = _pixel_notes(shown[1], transfer, shown[4])
-    # ffmpeg's own decoders of VP8 and VP9 drop alpha without a word, only the container tells of it
-    if re.search(r"alpha_mode\s*: 1\b", messages) and _TRANSPARENT not in notes:
+    # ffmpeg's own decoders of VP8 and VP9 drop alpha without a word, only the container tells of it,
+    # in capitals once it was copied
+    if re.search(r"(?i)alpha_mode\s*: 1\b", messages) and _TRANSPARENT not in notes:
         notes.append(_TRANSPARENT)
     return _Look(filters, time_base, claimed, tuple(notes))
 

@@ -27,8 +27,8 @@ from refiner.files.pictures import read_picture
 from refiner.types import ImageArray, InputError
 
 FOLDER_FPS = 25
-WRITE_SECONDS = 600.0
-FRAME_SECONDS = 60.0
+_WRITE_SECONDS = 600.0
+_FRAME_SECONDS = 60.0
 
 
 class Stills:
@@ -140,15 +140,15 @@ def _write(
         **{"c:v": "ffv1", "g": 1, **options},
     )
     run = Run(stream.global_args("-y", "-nostdin", "-hide_banner", "-loglevel", "error"), feed=True)
-    until = time.monotonic() + WRITE_SECONDS
+    until = time.monotonic() + _WRITE_SECONDS
     try:
         for frame in frames:
-            run.write(np.ascontiguousarray(frame).data.cast("B"), FRAME_SECONDS)
+            run.write(np.ascontiguousarray(frame).data.cast("B"), _FRAME_SECONDS)
             if time.monotonic() > until:
                 raise InputError(
-                    f"Reading {name} took longer than {WRITE_SECONDS:g} s; cut it first."
+                    f"Reading {name} took longer than {_WRITE_SECONDS:g} s; cut it first."
                 )
-        code = run.finish(FRAME_SECONDS)
+        code = run.finish(_FRAME_SECONDS)
     except OSError as error:
         raise _unwritten(name) from error
     finally:

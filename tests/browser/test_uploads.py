@@ -17,7 +17,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from refiner.files.results import mask_png
+from refiner.files.painting import mask_png
 from tests.browser.conftest import Server
 from tests.browser.test_video_tab import make_clip
 from tests.fakes import disc

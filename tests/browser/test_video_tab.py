@@ -8,6 +8,7 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,9 @@ def test_exported_videos_have_the_clips_frames_rate_size_and_sound(
     opened.prompt(60, 80, 1)
     opened.track()
     with open_clip(opened.save(name, tmp_path)) as video:
-        assert video.info == VideoInfo((HIGH, width), FPS, FRAMES, audio=True)
+        expected = VideoInfo((HIGH, width), FPS, FRAMES, audio=True)
+        assert replace(video.info, notes=()) == expected
+        assert any("transparency" in note for note in video.info.notes) == ("cutout" in name)
 
 
 def test_the_timeline_is_scrubbed_with_mouse_and_keys(opened: Viewer) -> None:
