@@ -76,7 +76,7 @@ def test_a_session_goes_down_and_up_again(visitor: Visitor) -> None:
     give(visitor, "cup.png", mask_png(MASK))
     visitor.settle("0 + mask")
     name, content = visitor.download("session")
-    assert name == "sam2refiner-studio-session.json"
+    assert name == "grey_session.json"
     visitor.do("reset")
     visitor.settle()
     give(visitor, name, content, ".session-file")
