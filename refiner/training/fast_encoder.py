@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -64,9 +65,11 @@ def _encoder(encoder: nn.Module) -> Encoder:
 
         fast, encoder.forward = encoder.forward, own
         picture = torch.zeros(1, 3, side, side)
-        model = openvino.convert_model(
-            _Maps(encoder), example_input=picture, input=[1, 3, side, side]
-        )
+        with warnings.catch_warnings():  # torch's, that OpenVINO traces the module
+            warnings.simplefilter("ignore", DeprecationWarning)
+            model = openvino.convert_model(
+                _Maps(encoder), example_input=picture, input=[1, 3, side, side]
+            )
         encoder.forward = fast
         precision = {"INFERENCE_PRECISION_HINT": "f32"}  # bf16 is slower, and off by 0.7
         return openvino.compile_model(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, Literal
 from urllib.request import urlopen
 
-from playwright.sync_api import Page, Request, Route
+from playwright.sync_api import Error, Page, Request, Route
 
 Way = Literal["abort", "refuse", "delay", "lose", "garble"]
 EVENT_WAYS: tuple[Way, ...] = ("abort", "refuse", "delay", "lose")
@@ -37,7 +38,8 @@ class Fault:
         """Let the held request go; it is an error if none was met."""
         assert self.met is not None, f"there was no request for {self.name}"
         if self.way == "delay":
-            self.met.continue_()
+            with suppress(Error):  # the page may have given the request up meanwhile
+                self.met.continue_()
         self.page.unroute("**/gradio_api/**", self._handle)
 
     def _handle(self, route: Route) -> None:
@@ -53,7 +55,8 @@ class Fault:
             route.fulfill(body="null", content_type="application/json")
         elif self.way == "lose" and event:
             route.fetch()
-            route.fulfill(json={"event_id": "unheard"})
+            with suppress(Error):  # the page may have given the request up meanwhile
+                route.fulfill(json={"event_id": "unheard"})
 
     def _is_meant(self, request: Request) -> bool:
         url = request.url

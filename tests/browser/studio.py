@@ -106,6 +106,7 @@ class Visitor:
             "() => document.querySelector('.about-picture')?.textContent"
             " && !['Working…', 'Opening…'].includes(document.querySelector('.status').textContent)"
         )
+        self.painted()
 
     def measured(self) -> None:
         """Wait until the differences of the masks shown have come."""

@@ -267,7 +267,7 @@ def test_the_curve_is_that_of_the_metrics_on_the_masks(
 def test_bad_curves_are_refused_in_words(client: Client, image: Any, tmp_path: Path) -> None:
     (tmp_path / "mask.png").write_bytes(mask_png(MASK[:20]))
     mask, name = handle_file(tmp_path / "mask.png"), "/prompt_curve"
-    assert "own size" in refused(client, image, mask, api_name=name)
+    assert "own shape" in refused(client, image, mask, api_name=name)
     assert "from 1 to 20" in refused(client, image, mask, "random", 21, api_name=name)
     assert "Choose how to prompt" in refused(client, image, mask, "lasso", api_name=name)
 

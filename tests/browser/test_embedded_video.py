@@ -100,7 +100,7 @@ def test_a_tracked_clip_is_exported_as_it_is_shown(
         viewer.go(frame)
         (item,) = document["frames"][frame]["objects"]
         for model, half in (("sam2", "base"), ("sam2refiner", "refined")):
-            name = f"{model}/clip/{frame:05}.png"
+            name = f"{model}/cheetah/{frame:05}.png"
             with Image.open(io.BytesIO(archive.read(name))) as picture:
                 mask = np.asarray(picture) == 1
             assert frame or 0.05 < mask.mean() < 0.9

@@ -71,7 +71,7 @@ def test_three_clicks_give_three_points_that_are_the_scores_of_the_downloads(
 
 def test_a_mask_of_another_size_is_refused_in_words(visitor: Visitor) -> None:
     upload_truth(visitor, png(np.full((20, 30), 255, np.uint8)))
-    visitor.wait_message("give a mask of the picture's own size")
+    visitor.wait_message("give a mask of the picture's own shape")
     expect(visitor.page.locator(".truth-note")).to_contain_text("needs the true mask")
 
 

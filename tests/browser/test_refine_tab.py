@@ -62,7 +62,7 @@ def test_every_object_of_a_json_file_becomes_one(visitor: Visitor) -> None:
 
 def test_a_mask_that_does_not_fit_gives_a_message(visitor: Visitor) -> None:
     give(visitor, "small.png", mask_png(MASK[:100]))
-    visitor.wait_message("give a mask of the picture's own size")
+    visitor.wait_message("give a mask of the picture's own shape")
     give(visitor, "bad.json", b"{")
     visitor.wait_message("damaged JSON")
     visitor.click(300, 60)

@@ -158,7 +158,7 @@ EVENTS: dict[str, tuple[str, Callable[[Person, str], str]]] = {
     "clip": ("clip.mp4", tell("video-canvas", "open_file")),
     "compare": ("a.zip", compare),
     "compare_image": ("a.png", endpoint("compare_image", [[200, 150, 1]], None, "")),
-    "refine_mask": ("mask.png", of_two_files("refine_mask", None)),
+    "refine_mask": ("mask.png", of_two_files("refine_mask", None, "auto", False)),
     "prompt_curve": ("mask.png", of_two_files("prompt_curve", "random", 1, 1)),
     "track_video": ("clip.mp4", endpoint("track_video", [[0, 1, 5, 5, 1]], None, "rle", 0, 2)),
 }

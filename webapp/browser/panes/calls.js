@@ -48,7 +48,11 @@ studio.calls = (() => {
         app.sending = { sent: event.loaded, all: event.total };
         app.redraw();
       };
-      request.onload = () => (request.status === 200 ? done(request.response[0]) : fail());
+      request.onload = () => {
+        const paths = request.status === 200 && Array.isArray(request.response) ? request.response : [];
+        if (paths.length) done(paths[0]);
+        else fail();
+      };
       request.onerror = request.onabort = fail;
       request.send(form);
     }).finally(() => {
