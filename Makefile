@@ -20,7 +20,7 @@ test: $(VENV)/.dev
 	$(BIN)/oxlint --deny-warnings webapp/browser
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.machine
