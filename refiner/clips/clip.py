@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections import OrderedDict
 from fractions import Fraction
 from types import TracebackType
 from typing import Any
 
 import cv2
 import numpy as np
+from cachetools import FIFOCache
 
 from refiner.clips.containers import ClipLimits, FilePath, source
 from refiner.clips.ffmpeg import Run
@@ -43,8 +43,8 @@ class Clip:
         self._lock = threading.Lock()
         self._run: Run | None = None
         self._next, self._checked, self._seekable = 0, False, True
-        self._cache: OrderedDict[int, ImageArray] = OrderedDict()
         self._window = max(1, min(WINDOW, CACHED_BYTES // (size_hw[0] * size_hw[1] * 3)))
+        self._cache: FIFOCache[int, ImageArray] = FIFOCache(self._window)
 
     @property
     def info(self) -> VideoInfo:
@@ -194,8 +194,6 @@ class Clip:
         if frame.shape[:2] != size_hw:
             frame = np.asarray(cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA))
         self._cache[self._next] = frame
-        if len(self._cache) > self._window:
-            self._cache.popitem(last=False)
         self._next += 1
         if self._next == len(self):
             self._end_run()
