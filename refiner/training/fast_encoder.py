@@ -18,6 +18,19 @@ TOLERANCE = 1e-2
 """How far a map may be from torch's, anywhere, for OpenVINO's encoder to be used."""
 
 
+@cache
+def _core() -> Any:
+    """Return the one engine of this process, which is never ended.
+
+    Its end frees the stack on which signals of this thread are handled without taking it back, and
+    the next signal (a worker of a `DataLoader` that ends) kills the process.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # asks its makers' host
+    import openvino
+
+    return openvino.Core()
+
+
 class _Maps(nn.Module):
     """The neck's maps alone, which is all that is traced."""
 
@@ -37,7 +50,7 @@ def speed_up(base: SAM2Base) -> bool:
     parameters stay where they are, and no gradient reaches them.
     """
     try:
-        import openvino  # noqa: F401
+        _core()
     except ImportError:
         return False
     encoder = base.image_encoder
@@ -72,7 +85,7 @@ def _encoder(encoder: nn.Module) -> Encoder:
             )
         encoder.forward = fast
         precision = {"INFERENCE_PRECISION_HINT": "f32"}  # bf16 is slower, and off by 0.7
-        return openvino.compile_model(
+        return _core().compile_model(
             model, "CPU", {**precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
         )
 

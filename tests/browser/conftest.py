@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.serving import Knobs, serving
 from tests.browser.studio import PHONE, Visitor
 from tests.machine import find_chromium
 from webapp.shared.examples import ExampleSource
+
+expect.set_options(timeout=20_000)  # a busy machine must not decide what passes
 
 FLAGS = [
     "--no-sandbox",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -43,3 +46,22 @@ def test_an_encoder_that_answers_otherwise_is_not_used(new_base, monkeypatch, ca
     assert not fast_encoder.speed_up(base)
     assert base.image_encoder.forward == own
     assert "more than" in capsys.readouterr().err
+
+
+def test_signals_are_handled_after_a_model_is_gone_and_nothing_is_reported_of_its_use():
+    script = (
+        "import gc, signal, sys, torch\n"
+        "from refiner.config import LiteConfig\n"
+        "from refiner.network.base_model import build_lite\n"
+        "from refiner.training import fast_encoder\n"
+        "base = build_lite(LiteConfig()).eval().requires_grad_(False)\n"
+        "assert fast_encoder.speed_up(base)\n"
+        "del base\n"
+        "gc.collect()\n"
+        "heard = []\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: heard.append(1))\n"
+        "signal.raise_signal(signal.SIGUSR1)\n"
+        "assert heard and not sys.modules.get('openvino_telemetry')\n"
+    )
+    ran = subprocess.run([sys.executable, "-X", "faulthandler", "-c", script], capture_output=True)
+    assert ran.returncode == 0, ran.stderr.decode()
