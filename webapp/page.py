@@ -78,7 +78,9 @@ def build_page(
     with page:
         heading = build_heading(models)
         with gr.Tab(text.IMAGE_TAB):
-            state = build_image_tab(page, models, read_image, loaded, limits, heading, uploads)
+            state = build_image_tab(
+                page, models, read_image, loaded, limits, heading, uploads, results
+            )
         if video is not None:
             with gr.Tab(text.VIDEO_TAB):
                 build_video_tab(page, video)

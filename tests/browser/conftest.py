@@ -64,6 +64,7 @@ def visitor(browser: Browser, server: Server) -> Iterator[Visitor]:
 @pytest.fixture
 def phone(browser: Browser, server: Server) -> Iterator[Visitor]:
     visitor = Visitor(browser, server.url, **PHONE)
+    visitor.view("overlay")
     yield visitor
     visitor.close()
     assert visitor.errors == []

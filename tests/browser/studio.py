@@ -19,6 +19,13 @@ PHONE: dict[str, Any] = {
 }
 
 
+def reached(page: Page, selector: str) -> Locator:
+    """Find a button or the like; the menu that it is in is opened."""
+    found = page.locator(selector)
+    found.evaluate("node => { const menu = node.closest('details'); if (menu) menu.open = true; }")
+    return found
+
+
 class Visitor:
     """Drives one page; keeps what its console said and which hosts it asked."""
 
@@ -58,7 +65,7 @@ class Visitor:
         self.context.close()
 
     def canvas(self, model: str = "base") -> Locator:
-        return self.page.locator(f".pane.{model} canvas")
+        return self.page.locator(f".pane.{model} > canvas:not(.inset)")
 
     def at(self, x: float, y: float, model: str = "base") -> tuple[float, float]:
         """Where the picture's point is in the window, while all of it is shown."""
@@ -85,11 +92,14 @@ class Visitor:
     def press(self, keys: str) -> None:
         self.page.locator(".stage").press(keys)
 
+    def button(self, selector: str) -> Locator:
+        return reached(self.page, selector)
+
     def do(self, name: str) -> None:
-        self.page.locator(f'[data-do="{name}"]').click()
+        self.button(f'[data-do="{name}"]').click()
 
     def view(self, name: str) -> None:
-        self.page.locator(f'[data-view="{name}"]').click()
+        self.button(f'[data-view="{name}"]').click()
 
     def painted(self) -> None:
         """Wait until what was done last is on the page: it is painted with the next frame."""
@@ -154,7 +164,7 @@ class Visitor:
     def download(self, kind: str, model: str | None = None) -> tuple[str, bytes]:
         button = f'[data-export="{kind}"]' + (f'[data-model="{model}"]' if model else "")
         with self.page.expect_download() as waiting:
-            self.page.locator(button).click()
+            self.button(button).click()
         download: Download = waiting.value
         return download.suggested_filename, Path(download.path()).read_bytes()
 

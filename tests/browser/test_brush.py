@@ -91,12 +91,12 @@ def test_a_drag_is_one_stroke_that_undo_takes_back_and_redo_brings_back(visitor:
     visitor.settle()
     assert scores(visitor) == first
     visitor.do("undo")
-    expect(visitor.page.locator(".truth-note")).to_contain_text("needs the true mask")
+    expect(visitor.page.locator(".truth-note")).to_contain_text("Give this picture's true mask")
     assert not visitor.masked(225, 150)
     visitor.do("brush_redo")
     wait_curve(visitor, "The mask you brushed", 1)
     assert scores(visitor) == first
-    assert visitor.fact("prompts").inner_text() == "1"
+    assert visitor.fact("prompts").text_content() == "1"
 
 
 @pytest.mark.parametrize("way", ["button", "key", "right"])
@@ -112,7 +112,7 @@ def test_the_truth_there_is_loses_what_is_erased(visitor: Visitor, way: str) -> 
         visitor.press("x")
     visitor.click(220, 150, button="right" if way == "right" else "left")
     wait_curve(visitor, "touched it up", 1)
-    assert not visitor.masked(224, 150, "refined")
+    assert not visitor.masked(221, 150, "refined")
     assert visitor.masked(240, 150)
     assert scores(visitor) == [measured(visitor, START & ~sent.dot(0))]
 
@@ -198,6 +198,7 @@ def test_a_finger_paints_and_two_fingers_zoom(phone: Visitor) -> None:
     (stroke,) = sent.strokes
     assert len(stroke["points"]) == 2
     assert phone.masked(200, 150, "refined")
+    x, y = phone.at(200, 150)
     fingers("touchStart", (x, y))
     fingers("touchStart", (x, y), (x + 40, y))
     for far in range(50, 200, 20):

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from gradio.media import get_image
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from refiner.files.pictures import read_image
 from refiner.metrics import iou
 from refiner.predict.segmenter import load_segmenter
 from refiner.types import Box, Prompts
 from tests.browser.real import running_app
+from tests.browser.studio import reached
 
 pytestmark = pytest.mark.browser
 
@@ -50,7 +51,7 @@ def ready(page: Page) -> None:
 
 def mask(page: Page, model: str) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     with page.expect_download() as waiting:
-        page.locator(f'[data-export="mask"][data-model="{model}"]').click()
+        reached(page, f'[data-export="mask"][data-model="{model}"]').click()
     return np.array(Image.open(io.BytesIO(Path(waiting.value.path()).read_bytes()))) > 127
 
 
@@ -64,8 +65,11 @@ def test_the_first_example_has_two_masks_that_mostly_agree_and_differ(page: Page
 def test_a_box_in_the_browser_gives_the_masks_of_the_library(page: Page) -> None:
     image = read_image(get_image("cheetah.jpg"))
     height, width = image.shape[:2]
-    page.locator('[data-do="clear"]').click()
-    canvas = page.locator(".pane.base canvas")
+    page.locator('[data-example="cheetah"]').click()
+    expect(page.locator(".about-picture")).to_contain_text("Cheetah")
+    ready(page)
+    reached(page, '[data-do="clear"]').click()
+    canvas = page.locator(".pane.base > canvas:not(.inset)")
     box = canvas.bounding_box()
     assert box is not None
     scale = min(box["width"] / width, box["height"] / height)

@@ -93,7 +93,7 @@ def test_space_does_not_stick_when_let_go_elsewhere(typist: Visitor) -> None:
     stage.focus()
     typist.page.keyboard.down("Space")
     assert "panning" in (stage.get_attribute("class") or "")
-    typist.page.locator('[data-do="help"]').focus()
+    typist.button('[data-do="help"]').focus()
     assert "panning" not in (stage.get_attribute("class") or "")
     typist.page.keyboard.up("Space")
 

@@ -23,8 +23,8 @@ def upload_truth(visitor: Visitor, content: bytes) -> None:
 def wait_points(visitor: Visitor, count: int) -> None:
     expect(visitor.page.locator(".scores tbody tr")).to_have_count(count)
     for model, marker in (("base", "circle"), ("refined", "rect")):
-        shown = visitor.page.locator(f".curves svg g.{model} {marker}")
-        expect(shown).to_have_count(2 * count)
+        shown = visitor.page.locator(f".curves svg g.yours.{model} {marker}")
+        expect(shown).to_have_count(count)
 
 
 def scores(visitor: Visitor) -> list[dict[tuple[str, str], float]]:
@@ -39,7 +39,7 @@ def scores(visitor: Visitor) -> list[dict[tuple[str, str], float]]:
 def test_three_clicks_give_three_points_that_are_the_scores_of_the_downloads(
     visitor: Visitor,
 ) -> None:
-    expect(visitor.page.locator(".truth-note")).to_contain_text("needs the true mask")
+    expect(visitor.page.locator(".truth-note")).to_contain_text("Give this picture's true mask")
     visitor.do("clear")
     upload_truth(visitor, png(np.where(TRUTH, 255, 0).astype(np.uint8)))
     expect(visitor.page.locator(".truth-note")).to_contain_text("Click the object")
@@ -66,13 +66,13 @@ def test_three_clicks_give_three_points_that_are_the_scores_of_the_downloads(
     wait_points(visitor, 3)
     visitor.do("drop_truth")
     wait_points(visitor, 0)
-    expect(visitor.page.locator(".truth-note")).to_contain_text("needs the true mask")
+    expect(visitor.page.locator(".truth-note")).to_contain_text("Give this picture's true mask")
 
 
 def test_a_mask_of_another_size_is_refused_in_words(visitor: Visitor) -> None:
     upload_truth(visitor, png(np.full((20, 30), 255, np.uint8)))
     visitor.wait_message("give a mask of the picture's own shape")
-    expect(visitor.page.locator(".truth-note")).to_contain_text("needs the true mask")
+    expect(visitor.page.locator(".truth-note")).to_contain_text("Give this picture's true mask")
 
 
 MODELS = ("base", "refined")

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(params=["light", "dark"])
 def phone(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visitor]:
     visitor = Visitor(browser, server.url, **PHONE, color_scheme=request.param)
+    expect(visitor.page.locator('[data-view="swipe"]')).to_have_attribute("aria-pressed", "true")
+    visitor.view("overlay")
     yield visitor
     visitor.close()
     assert visitor.errors == []
@@ -21,7 +23,7 @@ def phone(request: pytest.FixtureRequest, browser: Browser, server: Server) -> I
 
 def test_nothing_is_wider_than_the_screen(phone: Visitor) -> None:
     phone.do("new_object")
-    for view in ("overlay", "contour", "cutout", "difference", "swipe"):
+    for view in ("overlay", "contour", "cutout", "difference", "soft", "swipe"):
         phone.view(view)
         assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
 
@@ -40,7 +42,7 @@ def test_touch_targets_are_large_enough(phone: Visitor) -> None:
     sizes = phone.page.locator(".studio button:visible").evaluate_all(
         "buttons => buttons.map(b => b.getBoundingClientRect()).map(r => [r.width, r.height])"
     )
-    assert len(sizes) > 20
+    assert len(sizes) >= 18
     assert min(min(size) for size in sizes) >= 40
 
 
@@ -66,6 +68,6 @@ def test_two_fingers_zoom_and_add_no_click(phone: Visitor) -> None:
     fingers("touchEnd")
     phone.page.wait_for_timeout(200)
     assert phone.masked(100, 190)
-    assert phone.fact("prompts").inner_text() == "1"
+    assert phone.fact("prompts").text_content() == "1"
     phone.do("fit")
     assert not phone.masked(100, 195)

@@ -60,7 +60,7 @@ class Viewer(Visitor):
     def canvas(self, model: str = "base") -> Locator:
         tab = self.page.locator("#video-canvas")
         root = tab if tab.count() else self.page.locator("#prompt-canvas")
-        return root.locator(f".pane.{model} canvas")
+        return root.locator(f".pane.{model} > canvas:not(.inset)")
 
     def at(self, x: float, y: float, model: str = "base") -> tuple[float, float]:
         self.canvas(model).scroll_into_view_if_needed()

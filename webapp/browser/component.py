@@ -27,7 +27,23 @@ PANES = (
     "keys",
     "app",
 )
-PICTURE = ("panel", "curve", "mask_prompts", "loupe", "band", "probabilities", "brush", "picture")
+PICTURE = (
+    "menus",
+    "panel",
+    "verdict",
+    "plot",
+    "plot_files",
+    "curve",
+    "play",
+    "mask_prompts",
+    "loupe",
+    "inset",
+    "errors",
+    "band",
+    "probabilities",
+    "brush",
+    "picture",
+)
 CLIP = (
     "tracked",
     "frames",

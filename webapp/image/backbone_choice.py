@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,8 @@ def build_heading(models: Models) -> Heading:
             value=info.backbone,
             label=text.BACKBONE,
             elem_id="backbone",
+            show_label=False,
+            container=False,
             filterable=False,
             scale=0,
             min_width=190,
@@ -71,9 +74,15 @@ def connect_heading(heading: Heading, studio: Studio, state: gr.State, canvas: g
 
 def heading_html(info: ModelInfo) -> str:
     """Return the heading of a page that shows this model."""
+    loaded = html.escape(text.loaded(info))
+    links = " · ".join(
+        f'<a href="{html.escape(link)}" target="_blank" rel="noopener">{name}</a>'
+        for name, link in text.links(os.environ.get("SPACE_ID"))
+    )
     return (
         f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>"
-        f'<p class="loaded">{html.escape(text.loaded(info))}</p>'
+        f'<details class="loaded"><summary>{html.escape(text.model_line(info))} ▾</summary>'
+        f"<p>{loaded}</p></details><p>{links}</p>"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from refiner.files.results import prompts_value
 from refiner.files.run_lengths import encode_rle
 from webapp.image.state import ImageState, MaskRecord, Picture, PictureAnswer, SceneObject
-from webapp.image.truth_curve import curves_value
+from webapp.image.truth_curve import curves_value, play_value
 from webapp.shared.events import file_value
 from webapp.shared.messages import pair_value
 
@@ -77,7 +77,9 @@ def _truth(state: ImageState, have: Set[int]) -> dict[str, Any] | None:
     if truth is None:
         return None
     value = {"id": truth.id, "label": truth.label, "curves": curves_value(state, truth)}
-    return value if truth.id in have else {**value, "rle": encode_rle(truth.mask)}
+    if truth.id in have:
+        return value
+    return {**value, "rle": encode_rle(truth.mask), "play": play_value(truth)}
 
 
 def _mask_record(record: MaskRecord, have: Set[int]) -> dict[str, Any]:

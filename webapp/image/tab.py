@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -26,6 +27,7 @@ from webapp.shared.backbones import Models
 from webapp.shared.events import EVENT, Outcome, file_value, guarded, responder, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
+from webapp.shared.measured import finding, mean_curve
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import ReadImage, jpeg, thumbnail
 from webapp.shared.uploads import Uploads
@@ -44,12 +46,19 @@ def build_image_tab(
     limits: Limits,
     heading: Heading,
     uploads: Uploads,
+    results: Path | None,
 ) -> gr.State:
     """Add the tab's components to the page being built, connect them and return their state."""
     studio = Studio(models, read_image, _publish, uploads, limits)
     gallery = {example.name: (example, _publish(example.pixels)) for example in examples}
     titles = text.titles(models.first.info)
-    start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(gallery)}
+    start = {
+        **canvas_value(ImageState(), 0, titles=titles),
+        "examples": _strip(gallery),
+        "mean": mean_curve(results),
+        "finding": finding(results),
+        "about": text.loaded(models.first.info),
+    }
     state = gr.State(ImageState(), time_to_live=limits.idle_seconds)
     canvas = prompt_canvas(start, limits, elem_id="prompt-canvas")
     files = downloads(elem_id="downloads", visible="hidden")
@@ -143,6 +152,7 @@ def _strip(gallery: Mapping[str, tuple[Example, str]]) -> list[dict[str, Any]]:
             "name": example.name,
             "label": example.label,
             "exact": example.truth is not None,
+            "curve": [list(row) for row in example.curve],
             "file": file_value(path),
             "thumbnail": file_value(stored_file("thumbnail.jpg", thumbnail(example.pixels))),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 
+from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray
 from webapp.image.state import ImageState, PictureAnswer, Truth, TruthScores
@@ -33,6 +34,17 @@ def curves_value(state: ImageState, truth: Truth) -> dict[str, list[list[float]]
         ]
         for item in state.scene.objects
     }
+
+
+def play_value(truth: Truth) -> list[list[float]]:
+    """Return ten random points `[x, y]` of the true mask, in pixels, the same each time.
+
+    They are drawn as those of the measured curves are.
+    """
+    clicks = sample_prompts(
+        PromptSpec("points:10", 10), truth.mask, stable_seed(0, "play", 1)
+    ).clicks
+    return [[click.x, click.y] for click in clicks]
 
 
 def _scores(answer: PictureAnswer, truth: BoolArray) -> TruthScores:

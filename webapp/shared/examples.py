@@ -1,9 +1,9 @@
-"""The example pictures: photographs of installed packages, and rendered ones of `assets/`."""
+"""The example pictures and clips: photographs of installed packages, and rendered ones of `assets/`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,13 @@ from refiner.types import BoolArray, Box, Click, ImageArray, InputError, Prompts
 from refiner.video_types import FramePrompts
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage, read_within, worked_mask, worked_size
+
+CURVES = "curves.json"
+"""The file beside the examples with what `curves.py` there measured."""
+DRAWS = 3
+"""Draws of random points that each row of a curve is the mean of."""
+Curve = tuple[tuple[float, ...], ...]
+"""Rows `(points, IoU of SAM2, boundary IoU of SAM2, IoU of SAM2Refiner, boundary IoU of it)`."""
 
 TrueMasks = Callable[[int], Mapping[int, BoolArray]]
 """The true masks of a frame, by object."""
@@ -30,6 +37,7 @@ class ExampleSource:
         licence: its terms, in words.
         prompts: the prompts it opens with.
         mask: the true mask of what it shows, if known, as a picture of the same size.
+        curve: both models' scores over random points of it, if they were measured.
     """
 
     name: str
@@ -38,13 +46,15 @@ class ExampleSource:
     licence: str
     prompts: Prompts
     mask: Path | None = None
+    curve: Curve = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
     """An example ready to open; prompts in pixels of `pixels`.
 
-    `truth` is the true mask, bool of the size of `pixels`, if known.
+    `truth` is the true mask, bool of the size of `pixels`, if known, and `curve` what was measured
+    against it.
     """
 
     name: str
@@ -54,6 +64,7 @@ class Example:
     licence: str
     prompts: Prompts
     truth: BoolArray | None = None
+    curve: Curve = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,73 +108,54 @@ def load(source: ExampleSource, read_image: ReadImage, limits: Limits) -> Exampl
     truth = None
     if source.mask:
         truth = worked_mask(read_mask(source.mask, original_hw), (pixels.shape[0], pixels.shape[1]))
-    return Example(source.name, source.label, pixels, original_hw, source.licence, prompts, truth)
-
-
-def installed(assets: Path) -> tuple[ExampleSource, ...]:
-    """Return the examples that this installation has; the first one is shown when a page opens."""
-    rendered = _rendered(assets / "examples.json")
-    photographs = tuple(source for source in _photographs() if source.file.is_file())
-    return photographs[:1] + rendered + photographs[1:]
-
-
-def _photographs() -> Sequence[ExampleSource]:
-    gradio = _package("gradio") / "media_assets" / "images"
-    skimage = _package("skimage") / "data"
-    from_gradio = "From the gradio package (Apache-2.0)."
-    return (
-        ExampleSource(
-            "cheetah",
-            "Cheetah",
-            gradio / "cheetah.jpg",
-            from_gradio,
-            Prompts((Click(255, 155), Click(100, 158))),
-        ),
-        ExampleSource(
-            "tower",
-            "Tower",
-            gradio / "tower.jpg",
-            from_gradio,
-            Prompts((Click(60, 200), Click(320, 250))),
-        ),
-        ExampleSource(
-            "cat",
-            "Cat",
-            skimage / "chelsea.png",
-            "Chelsea, by Stéfan van der Walt, CC0; from the scikit-image package.",
-            Prompts((Click(230, 200), Click(300, 40))),
-        ),
-        ExampleSource(
-            "coffee",
-            "Coffee",
-            skimage / "coffee.png",
-            "By Rachel Michetti, CC0; from the scikit-image package.",
-            Prompts(box=Box(76, 16, 482, 392)),
-        ),
+    return Example(
+        source.name,
+        source.label,
+        pixels,
+        original_hw,
+        source.licence,
+        prompts,
+        truth,
+        source.curve,
     )
 
 
-def _rendered(index: Path) -> tuple[ExampleSource, ...]:
-    if not index.is_file():
-        return ()
+def installed(assets: Path) -> tuple[ExampleSource, ...]:
+    """Return the examples that this installation has; the first one is shown when a page opens.
+
+    Raises:
+        InputError: the list of them or their curves are damaged.
+    """
+    rows, curves = _document(assets / "examples.json", []), _document(assets / CURVES, {})
     try:
-        rows = json.loads(index.read_text(encoding="utf-8"))
-        return tuple(_source(index.parent, row) for row in rows)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{index.name} is damaged ({error}); restore it.") from error
+        sources = [_source(assets, row, curves.get(row["name"], ())) for row in rows]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"examples.json is damaged ({error!r}); restore it.") from error
+    return tuple(source for source in sources if source.file.is_file())
 
 
-def _source(folder: Path, row: dict[str, Any]) -> ExampleSource:
+def _document(file: Path, otherwise: Any) -> Any:
+    if not file.is_file():
+        return otherwise
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file.name} is damaged ({error}); restore it.") from error
+
+
+def _source(folder: Path, row: dict[str, Any], curve: Any) -> ExampleSource:
+    home = _package(row["package"]) if row.get("package") else folder
     return ExampleSource(
         name=row["name"],
         label=row["label"],
-        file=folder / row["file"],
+        file=home / row["file"],
         licence=row["licence"],
         prompts=Prompts(
             tuple(Click(x, y, bool(positive)) for x, y, positive in row.get("clicks") or ()),
             Box(*row["box"]) if row.get("box") else None,
         ),
         mask=folder / row["mask"] if row.get("mask") else None,
+        curve=tuple(tuple(scores) for scores in curve),
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from refiner.config import LITE
 from refiner.types import ModelInfo
 
 TITLE = "SAM2Refiner Studio"
-TAGLINE = "SAM2 segments what you click; SAM2Refiner gives finer masks. Both, side by side."
+TAGLINE = "Same click, finer mask: SAM2 and SAM2Refiner side by side."
+DEMO_MODEL = "a small model for the demo, trained by this project"
+PAPER = "https://arxiv.org/abs/2502.09660"
+SPACE_CODE = "https://huggingface.co/spaces/{}/tree/main"
 IMAGE_TAB = "Image"
 VIDEO_TAB = "Video"
 COMPARE_TAB = "Compare"
@@ -26,6 +30,17 @@ FAILED = (
 )
 
 
+def links(space: str | None) -> tuple[tuple[str, str], ...]:
+    """Return names and addresses of the links in the heading, on a Hugging Face Space or not."""
+    code = (("Code", SPACE_CODE.format(space)),) if space else ()
+    return (("Paper", PAPER), *code, ("API", "?view=api"))
+
+
+def model_line(info: ModelInfo) -> str:
+    """Say in a few words which model answers."""
+    return f"{info.backbone}: {DEMO_MODEL}" if info.backbone == LITE else info.backbone
+
+
 def loaded(info: ModelInfo) -> str:
     """Say in one line what is loaded, where it runs, and how it was trained."""
     return (
@@ -41,7 +56,7 @@ def titles(info: ModelInfo) -> dict[str, str]:
 
 
 CANVAS = {
-    "open": "Open picture…",
+    "open": "Use your picture…",
     "open_hint": "Open a picture, paste one (Ctrl+V), or drop one here",
     "examples": "Examples",
     "tools": "What a click does",
@@ -60,11 +75,19 @@ CANVAS = {
     "reset": "Reset all",
     "reset_hint": "Remove all objects",
     "views": "View",
-    "overlay": "Overlay",
+    "overlay": "Side by side",
     "contour": "Contour",
     "cutout": "Cut-out",
     "difference": "Difference",
-    "swipe": "Swipe",
+    "swipe": "Slider",
+    "errors": "Errors",
+    "errors_hint": "Against the true mask: what SAM2Refiner repaired, what it broke, what both have wrong",
+    "fixed": "repaired",
+    "broken": "broken",
+    "both_wrong": "both wrong",
+    "more": "More",
+    "facts": "Times and figures",
+    "numbers": "Numbers",
     "soft": "Probability",
     "soft_hint": "How sure each model is that a pixel belongs to the object, from 0 to 1, with its "
     "mask's contour at 0.5. These are the models' own numbers, not calibrated: 0.8 does not mean "
@@ -79,7 +102,7 @@ CANVAS = {
     "largest": "Largest difference",
     "largest_hint": "Zoom to where the two masks differ most (L)",
     "loupe": "Where do they differ",
-    "loupe_largest": "Largest",
+    "loupe_largest": "Largest difference",
     "previous_region": "Previous",
     "previous_region_hint": "Zoom both panes to the next larger region of disagreement (comma)",
     "next_region": "Next",
@@ -110,6 +133,7 @@ CANVAS = {
     "refined": "SAM2Refiner",
     "stage": "Picture. Click what to segment; press ? for keys.",
     "empty": "Click what you want to segment.",
+    "invite": "Click anything in the picture: both models answer.",
     "box_status": "Drag a box around the object.",
     "only_base": "only SAM2",
     "only_refined": "only SAM2Refiner",
@@ -160,11 +184,11 @@ CANVAS = {
     "session_hint": "Everything that decides these masks, for 'python -m refiner replay'",
     "open_session": "Open session…",
     "open_session_hint": "Open a session file of this picture",
-    "truth": "Ground truth",
+    "truth": "True mask",
     "open_truth": "Upload mask…",
     "open_truth_hint": "Upload the true mask of this picture: the object white on black",
     "drop_truth": "Forget it",
-    "brush_truth": "Brush it by hand",
+    "brush_truth": "Brush it by hand…",
     "brush_truth_hint": "Paint the true mask of this picture, or touch up the one there is; both "
     "models are then measured against what you painted",
     "brush_bar": "Brush for the true mask",
@@ -177,18 +201,43 @@ CANVAS = {
     "brush_done": "Done",
     "brush_done_hint": "End brushing (Esc); what you painted stays",
     "brush_status": "Drag to paint the true mask (striped); undo takes strokes back.",
-    "truth_need": "To draw each model's scores click by click, this needs the true mask: upload one "
-    "of this picture's size, or brush it by hand{examples}.",
-    "truth_examples": ", or open an example that has one ({names})",
-    "truth_click": "{truth} Click the object to start the curve.",
-    "truth_is": "{truth} Scores of {object} against it:",
+    "truth_need": "Give this picture's true mask, and your own clicks are drawn here, too.",
+    "truth_click": "{truth} Click the object to start your curve.",
+    "truth_is": "{truth} Large dots: your clicks on {object}.",
+    "play_clicks": "Play 10 clicks",
+    "play_clicks_hint": "Clicks ten random points of the true mask, one after the other, the same for "
+    "both models; undo takes them back",
+    "stop_clicks": "Stop",
+    "plot_title": "Quality after n clicks",
+    "plot_metric": "What is measured",
+    "plot_mean": "dashed: mean of {photos} photos",
+    "plot_own": "lines: this picture, random clicks",
+    "plot_svg": "Plot as SVG",
+    "plot_png": "Plot as PNG",
+    "plot_csv": "Numbers as CSV",
+    "inset": "where they differ most",
+    "verdict_better": "With {prompts} SAM2Refiner is closer to the true mask: IoU {iou}, outline {biou}.",
+    "verdict_worse": "With {prompts} SAM2 is closer to the true mask here: IoU {iou}, outline {biou}.",
+    "verdict_mixed": "With {prompts}: IoU {iou}, outline {biou} against the true mask.",
+    "verdict_change": "{from} → {to} %",
+    "verdict_agree": "The two masks agree on {iou}.",
+    "verdict_mean": "After {count} on other photos, the outline is right on {base} with SAM2 and on "
+    "{refined} with SAM2Refiner, on average.",
+    "prompts_box": "a box",
+    "prompts_mask": "a mask",
+    "prompts_click": "1 click",
+    "prompts_clicks": "{count} clicks",
     "curve_iou": "IoU",
-    "curve_biou": "Boundary IoU",
+    "curve_iou_hint": "Intersection over union of the mask with the true one",
+    "curve_biou": "Outline",
+    "curve_biou_hint": "Boundary IoU: the same within a band of 2 % of the diagonal along the outline",
     "curve_prompts": "Prompts",
 }
 
 VIDEO = {
     **CANVAS,
+    "overlay": "Overlay",
+    "swipe": "Swipe",
     "open": "Open clip…",
     "open_hint": "Open a clip (MP4, MOV, WebM, MKV or AVI), or drop one here",
     "clear": "Clear here",

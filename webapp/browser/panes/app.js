@@ -35,17 +35,24 @@ studio.app = (() => {
     };
   }
 
+  // Where an element begins on the page, in pixels.
+  function topOf(node) {
+    return node.getBoundingClientRect().top + window.scrollY;
+  }
+
   function layoutPanes(app) {
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     const aspect = app.picture ? app.picture.height / app.picture.width : 0.66;
     const single = app.stage.classList.contains("single");
     const narrow = window.innerWidth <= 700;
     const high = Math.min(window.innerHeight, window.screen.height || Infinity);
-    const most = Math.max(220, high * (narrow ? (single ? 0.6 : 0.42) : 0.6));
+    const room = app.doc.below && !narrow ? high - topOf(app.stage) - app.doc.below : 0;
+    const most = Math.max(220, room || high * (narrow ? (single ? 0.6 : 0.42) : 0.6));
     for (const pane of app.panes) {
       const width = pane.figure.clientWidth;
       if (pane.figure.hidden || !width) continue;
-      const height = Math.round(Math.min(Math.max(width * aspect, 180), most));
+      const least = Math.max(180, Math.min(0.85 * room, width));
+      const height = Math.round(Math.min(Math.max(width * aspect, least), most));
       Object.assign(pane, { width, height, ratio, checks: null });
       pane.canvas.style.height = height + "px";
       pane.canvas.width = Math.round(width * ratio);
@@ -84,6 +91,7 @@ studio.app = (() => {
       layoutPanes(app);
       app.redraw();
     };
+    app.setMode = (name) => setMode(app, name);
     app.say = (message) => { app.root.querySelector(".message").textContent = message; };
     app.features = [basics, ...features].map((feature) => feature(app));
     app.commands = merged(app.features, "commands");
@@ -98,7 +106,7 @@ studio.app = (() => {
     watchConnection();
     new ResizeObserver(app.layout).observe(app.stage);
     showExamples(app, props.value.examples || []);
-    setMode(app, "overlay");
+    setMode(app, window.innerWidth <= 700 && doc.below ? "swipe" : "overlay");
     const take = () => doc.receive(app, JSON.parse(JSON.stringify(props.value)));
     watch("value", () => {
       app.loaded = true;

@@ -20,15 +20,17 @@ studio.geometry = (() => {
     view.cy = picture.height / 2;
   }
 
+  function between(value, one, other) {
+    return Math.min(Math.max(value, Math.min(one, other)), Math.max(one, other));
+  }
+
   function clampView(view, pane, picture) {
     const fit = fitScale(pane, picture);
     view.zoom = Math.max(1, Math.min(view.zoom, Math.max(1, MAX_PIXEL / fit)));
     const scale = fit * view.zoom;
     const halfX = pane.width / scale / 2, halfY = pane.height / scale / 2;
-    view.cx = 2 * halfX >= picture.width ? picture.width / 2
-      : Math.min(Math.max(view.cx, halfX), picture.width - halfX);
-    view.cy = 2 * halfY >= picture.height ? picture.height / 2
-      : Math.min(Math.max(view.cy, halfY), picture.height - halfY);
+    view.cx = view.zoom > 1 ? between(view.cx, halfX, picture.width - halfX) : picture.width / 2;
+    view.cy = view.zoom > 1 ? between(view.cy, halfY, picture.height - halfY) : picture.height / 2;
   }
 
   function toScreen(view, pane, picture, x, y) {

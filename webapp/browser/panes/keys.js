@@ -9,7 +9,7 @@ studio.keys = (() => {
 
   function setMode(app, name) {
     app.viewName = name;
-    const single = name === "difference" || name === "swipe";
+    const single = ["difference", "errors", "swipe"].includes(name);
     app.stage.classList.toggle("single", single);
     for (const pane of app.panes) pane.figure.hidden = (pane.model === "single") !== single;
     app.layout();
@@ -17,7 +17,7 @@ studio.keys = (() => {
 
   // The next view in the order of their buttons.
   function stepView(app, by) {
-    const names = [...app.root.querySelectorAll("[data-view]")].map((button) => button.dataset.view);
+    const names = [...app.root.querySelectorAll("[data-view]:enabled")].map((button) => button.dataset.view);
     setMode(app, names[(names.indexOf(app.viewName) + by + names.length) % names.length]);
   }
 

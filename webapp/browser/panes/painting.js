@@ -3,6 +3,7 @@ studio.painting = (() => {
   const { viewScale } = studio.geometry;
 
   const MODEL_COLORS = { base: "#e69f00", refined: "#2f8fd8", both: "#ffffff" };
+  const ERROR_COLORS = { fixed: "#1a9850", broken: "#d7191c", both_wrong: "#fdae61" };
   const CRISP = 2;
   const KEPT = 24;
 
@@ -203,7 +204,8 @@ studio.painting = (() => {
 
   function backingKey(app, pane) {
     const answers = app.shown.objects.map((item) => item.slot + ":" + item.answer);
-    return [viewKey(app, pane), app.viewName, outlinesOnly(app), app.opacity, app.split, app.selected, ...answers].join();
+    const truth = app.server.truth ? app.server.truth.id : 0;
+    return [viewKey(app, pane), app.viewName, truth, outlinesOnly(app), app.opacity, app.split, app.selected, ...answers].join();
   }
 
   // While something else is drawn the masks of the overlay are outlines.
@@ -297,7 +299,7 @@ studio.painting = (() => {
   }
 
   return {
-    MODEL_COLORS, aim, drawMask, layersOf, maskLayer, maskSheet, outlined, painters, paintContour, paintModel,
+    ERROR_COLORS, MODEL_COLORS, aim, drawMask, layersOf, maskLayer, maskSheet, outlined, painters, paintContour, paintModel,
     paintPane, pictureSheet, rgb, scratch, tinted, turnedMask, viewKey,
   };
 })();

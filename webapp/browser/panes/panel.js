@@ -1,6 +1,11 @@
 // Buttons and chips around the panes. Text goes in as textContent only.
 studio.panel = (() => {
-  const { MODEL_COLORS, rgb } = studio.painting;
+  const { ERROR_COLORS, MODEL_COLORS, rgb } = studio.painting;
+
+  const KEYS = {
+    difference: [["only_base", MODEL_COLORS.base], ["only_refined", MODEL_COLORS.refined], ["both", MODEL_COLORS.both]],
+    errors: Object.entries(ERROR_COLORS),
+  };
 
   function make(tag, options, children) {
     const node = Object.assign(document.createElement(tag), options || {});
@@ -48,7 +53,10 @@ studio.panel = (() => {
     const state = JSON.stringify([app.selected, app.shown.objects.map((item) => [item.id, item.slot])]);
     if (row.dataset.state === state) return;
     row.dataset.state = state;
-    const add = make("button", { type: "button", textContent: "+ " + app.labels.new_object, title: app.labels.new_object_hint });
+    const add = make("button", { type: "button", title: app.labels.new_object_hint }, [
+      "+", make("span", { textContent: " " + app.labels.new_object }),
+    ]);
+    add.setAttribute("aria-label", app.labels.new_object);
     add.dataset.do = "new_object";
     row.replaceChildren(...app.shown.objects.map((item) => chip(app, item)), add);
   }
@@ -86,12 +94,12 @@ studio.panel = (() => {
       return;
     }
     const keys = make("span");
-    for (const [name, label] of [["base", "only_base"], ["refined", "only_refined"], ["both", "both"]]) {
+    for (const [label, color] of KEYS[app.viewName] || []) {
       const key = make("span", { className: "key", textContent: app.labels[label] });
-      key.style.setProperty("--swatch", MODEL_COLORS[name]);
+      key.style.setProperty("--swatch", color);
       keys.append(key);
     }
-    caption.replaceChildren(make("span", { textContent: app.labels.difference }), keys);
+    caption.replaceChildren(make("span", { textContent: app.labels[app.viewName] }), keys);
   }
 
   return {

@@ -34,10 +34,6 @@ studio.picturePanel = (() => {
     const item = chosenObject(app);
     const answer = item && item.answer !== null && app.answers.get(item.answer);
     const rows = answer ? figures(app, item, answer) : [];
-    ["base", "refined"].forEach((model, index) => {
-      app.root.querySelector(".pane." + model + " i").textContent = answer
-        ? app.labels.quality + " " + percent(answer.quality[index]) : "";
-    });
     list.replaceChildren(...rows.map(([label, value, name]) => {
       const row = make("div", {}, [make("dt", { textContent: label }), make("dd", { textContent: value })]);
       row.dataset.fact = name;
@@ -72,6 +68,7 @@ studio.picturePanel = (() => {
     else if (mode) text = app.labels[mode.status];
     else if (app.tool === "box") text = app.labels.box_status;
     else if (!prompted) text = app.labels.empty;
+    else if (!app.edits) text = app.labels.invite;
     const line = app.root.querySelector(".status");
     if (line.textContent !== text) line.textContent = text;
     app.stage.classList.toggle("waiting", Boolean(app.opening));

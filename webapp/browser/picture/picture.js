@@ -73,13 +73,15 @@
   const picture = {
     scene,
     receive,
-    fields: () => ({}),
+    below: 134,
+    fields: () => ({ mean: props.value.mean || null, examples: props.value.examples || [] }),
     answer: (app, id) => app.answers.get(id),
     export: (app, data) => call(app, "export_file", {
       have: [...app.answers.keys()], kind: data.export, model: data.model || "", object: app.selected,
     }, { tries: 1, failed: "no_download" }),
   };
   studio.app.start(picture, [
-    studio.probabilities, panel, studio.band, studio.maskPrompts, studio.loupe, studio.brush, studio.curve,
+    studio.menus, studio.probabilities, panel, studio.verdict, studio.band, studio.maskPrompts, studio.loupe,
+    studio.inset, studio.errors, studio.brush, studio.play, studio.curve,
   ]);
 })();
