@@ -46,6 +46,7 @@ def build_page(
     load_backbone: Load | None = None,
     backbones: Sequence[str] = (),
     limits: Limits | None = None,
+    click_seconds: int | None = None,
 ) -> gr.Blocks:
     """Return the page.
 
@@ -60,6 +61,8 @@ def build_page(
         load_backbone: loads the model of another backbone; without it there is no choice.
         backbones: the names of those that visitors may choose.
         limits: how much a visitor may ask for; by default what the environment says.
+        click_seconds: what a click with another backbone takes of a GPU that is lent for it; None
+            if none is.
 
     Raises:
         InputError: an example cannot be read, or a limit in the environment is no number.
@@ -76,7 +79,7 @@ def build_page(
         delete_cache=(SWEEP_SECONDS, KEPT_SECONDS),
     )
     with page:
-        heading = build_heading(models)
+        heading = build_heading(models, text.gpu_cost(click_seconds))
         with gr.Tab(text.IMAGE_TAB):
             state = build_image_tab(page, models, read_image, loaded, limits, heading, uploads)
         if video is not None:

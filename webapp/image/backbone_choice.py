@@ -35,8 +35,8 @@ class Heading:
     selector: gr.Dropdown | None
 
 
-def build_heading(models: Models) -> Heading:
-    """Add the heading to the page being built."""
+def build_heading(models: Models, cost: str = "") -> Heading:
+    """Add the heading to the page being built; `cost` says what another backbone takes."""
     info = models.first.info
     with gr.Row(elem_id="heading-row"):
         title = gr.HTML(heading_html(info), elem_id="heading", padding=False)
@@ -47,6 +47,7 @@ def build_heading(models: Models) -> Heading:
             list(names),
             value=info.backbone,
             label=text.BACKBONE,
+            info=cost or None,
             elem_id="backbone",
             filterable=False,
             scale=0,

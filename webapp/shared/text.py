@@ -34,6 +34,13 @@ def loaded(info: ModelInfo) -> str:
     )
 
 
+def gpu_cost(click_seconds: int | None) -> str:
+    """Say what another backbone takes of a lent GPU; nothing if none is lent."""
+    if click_seconds is None:
+        return ""
+    return GPU_COST.format(click=click_seconds, day=GPU_DAY, member=GPU_DAY_MEMBER)
+
+
 def titles(info: ModelInfo) -> dict[str, str]:
     """Return what the panes `base` and `refined` are called."""
     named: dict[str, str] = info.details.get("titles", {})
@@ -222,6 +229,7 @@ VIDEO = {
     "track_hint": "Track all objects with both models",
     "cancel": "Cancel",
     "estimate": "about {time} and {memory} MB for {count} frames",
+    "estimate_lent": "about {time} of your GPU time today and {memory} MB for {count} frames",
     "clip_facts": "{size} · {fps} fps · {frames} frames · {seconds} s",
     "with_sound": "with sound",
     "waiting": "Waiting for another clip ({ahead} ahead)…",
@@ -272,6 +280,16 @@ SESSION_DIFFERS = (
     "machine or its software differs."
 )
 BACKBONE = "Backbone"
+GPU_COST = (
+    "sam2-lite takes no GPU time; a click with another takes about {click} s of your {day} s a day "
+    "({member} s with a free account)."
+)
+GPU_REFUSED = (
+    "The GPU here is lent by Hugging Face, which lends none for this now; clicks with sam2-lite need "
+    "none. It says: {reason}"
+)
+GPU_DAY, GPU_DAY_MEMBER = 120, 300
+"""Seconds of a lent GPU that a visitor has a day, without and with a free account."""
 API_FAILED = "Something went wrong on the server; try again."
 API_LATE = "It took longer than {seconds} s; ask for fewer prompts or seeds."
 
