@@ -22,6 +22,7 @@ from webapp.image.tab import build_image_tab
 from webapp.shared import text
 from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
+from webapp.shared.health import Doorway, Health, end_on_sigterm
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage
 from webapp.shared.uploads import KEPT_SECONDS, Uploads
@@ -95,6 +96,7 @@ def build_page(
         build_api(models, Inbox(read_image, uploads, limits), jobs, video)
     accept_addresses(page, uploads)
     page.queue(max_size=limits.waiting)
+    page.loaded_models = lambda: models.loaded
     return page
 
 
@@ -106,9 +108,12 @@ def launch(
     limits: Limits | None = None,
     **options: Any,
 ) -> Any:
-    """Serve the page; further options go to gradio's `launch`."""
+    """Serve the page until interrupted or told to end; further options go to gradio's `launch`."""
     limits = limits or Limits.from_env()
     page.upload_file_set = set()  # gradio deletes from the one it made; these files have moved
+    doorway = Doorway(page.loaded_models, lambda: any(page._queue.active_jobs))
+    end_on_sigterm(page, doorway)
+    health = Middleware(Health, doorway=doorway)
     visitors = Middleware(Visitors, uploads=uploads, forget=page.upload_file_set.discard)
     return page.launch(
         server_name=host,
@@ -123,6 +128,6 @@ def launch(
         allowed_paths=[],
         ssr_mode=False,
         share=False,
-        app_kwargs={"middleware": [visitors], "lifespan": sweeping(uploads)},
+        app_kwargs={"middleware": [health, visitors], "lifespan": sweeping(uploads)},
         **options,
     )

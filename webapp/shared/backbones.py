@@ -34,6 +34,11 @@ class Models:
         self._kept: LRUCache[str, Segmenter] = LRUCache(most)
         self._lock = threading.Lock()
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The backbones whose models are in memory."""
+        return (self.first.info.backbone, *self._kept)
+
     def get(self, name: str) -> Segmenter:
         """Return the model of a backbone, the first for an empty name; load it if need be.
 

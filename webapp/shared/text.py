@@ -279,6 +279,7 @@ SESSION_DIFFERS = (
     "The session is open, but {} of its {} masks came out otherwise than when it was saved: this "
     "machine or its software differs."
 )
+LEAVING = "The server is being restarted and takes nothing new; try again in a minute."
 BACKBONE = "Backbone"
 GPU_COST = (
     "sam2-lite takes no GPU time; a click with another takes about {click} s of your {day} s a day "
