@@ -97,7 +97,7 @@ def _video(segmenter: Segmenter, uploads: Uploads, lender: Lender | None) -> Vid
     pace = None
     if lender is not None:
         tracker = BorrowedTracker(lender, LITE, tracker)
-        pace = Pace(partial(lender.frame_seconds, LITE))
+        pace = Pace(partial(lender.frame_seconds, LITE), lender.start_seconds)
     return video_studio(tracker, Limits.from_env(), uploads, EXAMPLES, pace)
 
 

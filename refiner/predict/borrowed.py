@@ -88,6 +88,10 @@ class Lender:
         self._segment = lend(self._segment_there, duration=self._segment_seconds)
         self._track = lend(self._track_there, duration=self._track_seconds)
 
+    def start_seconds(self) -> float:
+        """Return what a worker is expected to take until its first call begins."""
+        return self._start.seconds
+
     def click_seconds(self, name: str) -> int:
         """Return what a click with a backbone asks for."""
         return declared(self._start.seconds + self._clicks[name].seconds)

@@ -122,4 +122,4 @@ def test_the_page_says_what_a_backbone_takes_and_offers_those_it_has(space: Spac
     client.close()
     (choice,) = (props for props in parts if props.get("elem_id") == "backbone")
     assert [name for name, _ in choice["choices"]] == ["sam2-lite", "sam2.1-tiny"]
-    assert "about 15 s of your 120 s a day" in choice["info"]
+    assert "another about 15 s of your 120 s a day" in choice["info"]

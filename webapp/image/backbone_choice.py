@@ -51,7 +51,7 @@ def build_heading(models: Models, cost: str = "") -> Heading:
             elem_id="backbone",
             filterable=False,
             scale=0,
-            min_width=190,
+            min_width=320 if cost else 190,
         )
     return Heading(title, selector)
 

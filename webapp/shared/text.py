@@ -282,7 +282,7 @@ SESSION_DIFFERS = (
 LEAVING = "The server is being restarted and takes nothing new; try again in a minute."
 BACKBONE = "Backbone"
 GPU_COST = (
-    "sam2-lite takes no GPU time; a click with another takes about {click} s of your {day} s a day "
+    "Clicks with sam2-lite take no GPU time, with another about {click} s of your {day} s a day "
     "({member} s with a free account)."
 )
 GPU_REFUSED = (

@@ -22,16 +22,21 @@ class Pace:
 
     Args:
         lent: tells them where tracking runs on a device that is lent for it.
+        start: tells the seconds until such a device begins.
     """
 
-    def __init__(self, lent: Callable[[], float] | None = None) -> None:
-        self._lent = lent
+    def __init__(
+        self,
+        lent: Callable[[], float] | None = None,
+        start: Callable[[], float] | None = None,
+    ) -> None:
+        self._lent, self._start = lent, start
         self._measured: float | None = None
 
     @property
-    def lent(self) -> bool:
-        """Whether they are of a device that is lent."""
-        return self._lent is not None
+    def start_seconds(self) -> float | None:
+        """Seconds until a device that is lent begins; None if none is."""
+        return self._start() if self._start else None
 
     @property
     def seconds(self) -> float | None:

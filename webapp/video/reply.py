@@ -118,7 +118,7 @@ def _clip(job: ClipJob, pace: Pace | None) -> dict[str, Any]:
         "licence": job.licence,
         "truth": job.truth is not None,
         "frame_seconds": pace and pace.seconds,
-        "lent": pace is not None and pace.lent,
+        "start_seconds": pace and pace.start_seconds,
         "frame_bytes": job.frame_bytes,
     }
 
