@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -14,22 +15,28 @@ from refiner.libraries import explain_missing
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 explain_missing()
 
+if importlib.util.find_spec("spaces"):
+    import spaces  # before torch: on a Space it stands between torch and a GPU that is lent
+
+import gradio as gr
 from gradio.utils import get_upload_folder
 
 from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
 from refiner.files.decoding.walled import WalledReader
 from refiner.network.checkpoint import HQ
+from refiner.predict.borrowed import BorrowedSegmenter, BorrowedTracker, Lender, load_lender
 from refiner.predict.loading import load_any
 from refiner.predict.segmenter import ImageSegmenter, load_segmenter, use_own_cores
 from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
+from refiner.video_types import Tracker
 from webapp.page import build_page, launch
 from webapp.shared.examples import installed
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads
 from webapp.shared.visitors import current_visitor
 from webapp.video.clip_files import video_studio
-from webapp.video.context import VideoStudio
+from webapp.video.context import Pace, VideoStudio
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = ASSETS / "examples"
@@ -75,18 +82,58 @@ def _title(variant: str) -> str:
     return f"{parts} ({quarters} quarters)" if quarters else parts
 
 
-def _video(segmenter: Segmenter, uploads: Uploads) -> VideoStudio | None:
+def _lender(device: str | None) -> Lender | None:
+    """Return what runs models on a GPU that is lent call by call, where it is Hugging Face's."""
+    if os.environ.get("SPACES_ZERO_GPU", "").lower() not in ("1", "t", "true"):
+        return None
+    return load_lender(spaces.GPU, device or "cuda")
+
+
+def _video(segmenter: Segmenter, uploads: Uploads, lender: Lender | None) -> VideoStudio | None:
     """Return what the video tab works with; an official base without a refiner cannot track."""
     if not isinstance(segmenter, ImageSegmenter):
         return None
-    tracker = load_tracker(segmenter, fast=True)
-    return video_studio(tracker, Limits.from_env(), uploads, EXAMPLES)
+    tracker: Tracker = load_tracker(segmenter, fast=True)
+    pace = None
+    if lender is not None:
+        tracker = BorrowedTracker(lender, LITE, tracker)
+        pace = Pace(partial(lender.frame_seconds, LITE), lender.start_seconds)
+    return video_studio(tracker, Limits.from_env(), uploads, EXAMPLES, pace)
 
 
-def _loader(segmenter: Segmenter, device: str | None) -> Callable[[str], Segmenter]:
+def _loader(
+    segmenter: Segmenter, device: str | None, lender: Lender | None
+) -> Callable[[str], Segmenter]:
     """Return what loads the model of another backbone; a cascade shares the embedded refiner."""
+    if lender is not None:
+        return partial(BorrowedSegmenter, lender)
     embedded = segmenter if segmenter.info.backbone == LITE else None
     return lambda backbone: load_any(backbone, device, embedded=embedded)
+
+
+def _page(arguments: argparse.Namespace, uploads: Uploads) -> gr.Blocks:
+    """Load the models and build the page; where a GPU is lent, what is at hand is on the CPU."""
+    lender = _lender(arguments.device)
+    if lender is not None:
+        arguments.backbone, arguments.device = LITE, "cpu"
+    segmenter = load_any(
+        backbone=arguments.backbone,
+        device=arguments.device,
+        weights=arguments.weights,
+        refiner=arguments.refiner,
+    )
+    return build_page(
+        segmenter,
+        read_image=WalledReader(),
+        uploads=uploads,
+        examples=installed(EXAMPLES),
+        results=ASSETS / "results",
+        variants=_variants(arguments),
+        video=_video(segmenter, uploads, lender),
+        load_backbone=_loader(segmenter, arguments.device, lender),
+        backbones=BACKBONES if lender is None else tuple(lender.models),
+        click_seconds=None if lender is None else max(map(lender.click_seconds, lender.models)),
+    )
 
 
 def main() -> int:
@@ -94,24 +141,8 @@ def main() -> int:
     arguments = _arguments()
     use_own_cores()
     try:
-        segmenter = load_any(
-            backbone=arguments.backbone,
-            device=arguments.device,
-            weights=arguments.weights,
-            refiner=arguments.refiner,
-        )
         uploads = Uploads(Path(get_upload_folder()), current_visitor)
-        page = build_page(
-            segmenter,
-            read_image=WalledReader(),
-            uploads=uploads,
-            examples=installed(EXAMPLES),
-            results=ASSETS / "results",
-            variants=_variants(arguments),
-            video=_video(segmenter, uploads),
-            load_backbone=_loader(segmenter, arguments.device),
-            backbones=BACKBONES,
-        )
+        page = _page(arguments, uploads)
         launch(page, uploads, arguments.host, arguments.port, mcp_server=True)
     except (InputError, OSError) as error:
         sys.stderr.write(f"app.py: {error}\n")

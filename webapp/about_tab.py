@@ -14,6 +14,7 @@ from webapp.shared.limits import Limits
 def build_about_tab(limits: Limits) -> None:
     """Add the tab's text to the page being built."""
     about = Path(__file__).with_name("about.md").read_text(encoding="utf-8")
-    gr.Markdown(about.format(**asdict(limits)), elem_classes="about")
+    words = {**asdict(limits), "gpu_day": text.GPU_DAY, "gpu_day_member": text.GPU_DAY_MEMBER}
+    gr.Markdown(about.format(**words), elem_classes="about")
     keys = "\n".join(f"- **{key}**: {does}" for key, does in text.KEYS)
     gr.Markdown(f"### {text.KEYS_TITLE}\n\n{keys}", elem_classes="about")

@@ -22,6 +22,7 @@ from webapp.image.tab import build_image_tab
 from webapp.shared import text
 from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
+from webapp.shared.health import Doorway, Health, end_on_sigterm
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage
 from webapp.shared.uploads import KEPT_SECONDS, Uploads
@@ -46,6 +47,7 @@ def build_page(
     load_backbone: Load | None = None,
     backbones: Sequence[str] = (),
     limits: Limits | None = None,
+    click_seconds: int | None = None,
 ) -> gr.Blocks:
     """Return the page.
 
@@ -60,6 +62,8 @@ def build_page(
         load_backbone: loads the model of another backbone; without it there is no choice.
         backbones: the names of those that visitors may choose.
         limits: how much a visitor may ask for; by default what the environment says.
+        click_seconds: what a click with another backbone takes of a GPU that is lent for it; None
+            if none is.
 
     Raises:
         InputError: an example cannot be read, or a limit in the environment is no number.
@@ -76,7 +80,7 @@ def build_page(
         delete_cache=(SWEEP_SECONDS, KEPT_SECONDS),
     )
     with page:
-        heading = build_heading(models)
+        heading = build_heading(models, text.gpu_cost(click_seconds))
         with gr.Tab(text.IMAGE_TAB):
             state = build_image_tab(
                 page, models, read_image, loaded, limits, heading, uploads, results
@@ -94,6 +98,7 @@ def build_page(
         build_api(models, Inbox(read_image, uploads, limits), jobs, video)
     accept_addresses(page, uploads)
     page.queue(max_size=limits.waiting)
+    page.loaded_models = lambda: models.loaded
     return page
 
 
@@ -105,9 +110,12 @@ def launch(
     limits: Limits | None = None,
     **options: Any,
 ) -> Any:
-    """Serve the page; further options go to gradio's `launch`."""
+    """Serve the page until interrupted or told to end; further options go to gradio's `launch`."""
     limits = limits or Limits.from_env()
     page.upload_file_set = set()  # gradio deletes from the one it made; these files have moved
+    doorway = Doorway(page.loaded_models, lambda: any(page._queue.active_jobs))
+    end_on_sigterm(page, doorway)
+    health = Middleware(Health, doorway=doorway)
     visitors = Middleware(Visitors, uploads=uploads, forget=page.upload_file_set.discard)
     return page.launch(
         server_name=host,
@@ -122,6 +130,6 @@ def launch(
         allowed_paths=[],
         ssr_mode=False,
         share=False,
-        app_kwargs={"middleware": [visitors], "lifespan": sweeping(uploads)},
+        app_kwargs={"middleware": [health, visitors], "lifespan": sweeping(uploads)},
         **options,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import zlib
+from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
 from typing import Any
@@ -36,7 +37,7 @@ class Clip:
 
     def __init__(self, found: Scan, start: int, stop: int, long_side: int | None) -> None:
         """Take the frames from `start` to before `stop`; use `open_clip`."""
-        self._scan, self._start, self._stop = found, start, stop
+        self._scan, self._start, self._stop, self._long_side = found, start, stop, long_side
         size_hw = _scaled(found.size_hw, long_side)
         sound = found.sound is not None
         self._info = VideoInfo(size_hw, found.fps, stop - start, sound, found.notes)
@@ -123,6 +124,11 @@ class Clip:
             except BaseException:
                 self._end_run()
                 raise
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process as the frames of a file, which stays with the owner of the clip."""
+        found = replace(self._scan, stills=None)
+        return Clip, (found, self._start, self._stop, self._long_side)
 
     def close(self) -> None:
         """End the decoder and drop the frames held; reading again starts it again."""

@@ -26,7 +26,7 @@ from sam2.sam2_video_predictor import SAM2VideoPredictor
 from torch import Tensor, nn
 
 from refiner.config import OFFICIAL
-from refiner.network.lite import build_lite, prompt_map_encoder, set_image_size
+from refiner.network.lite import build_lite, building_on_cpu, prompt_map_encoder, set_image_size
 from refiner.network.maps import PointPrompts, click_maps, mask_to_logits, normalise
 from refiner.types import InputError
 
@@ -212,12 +212,13 @@ def build_official(name: str, checkpoint: Path | None = None) -> SAM2Base:
         raise InputError(f"Unknown backbone '{name}'; choose one of {', '.join(OFFICIAL)}.")
     config_file, _ = HF_MODEL_ID_TO_FILENAMES[OFFICIAL[name]]
     try:
-        return build_sam2(
-            config_file,
-            str(checkpoint) if checkpoint else None,
-            device="cpu",
-            hydra_overrides_extra=["++model.binarize_mask_from_pts_for_mem_enc=true"],
-        )  # the override is what sam2.build_sam.build_sam2_video_predictor sets
+        with building_on_cpu():
+            return build_sam2(
+                config_file,
+                str(checkpoint) if checkpoint else None,
+                device="cpu",
+                hydra_overrides_extra=["++model.binarize_mask_from_pts_for_mem_enc=true"],
+            )  # the override is what sam2.build_sam.build_sam2_video_predictor sets
     except (
         RuntimeError,
         KeyError,

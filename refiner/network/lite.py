@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import timm
@@ -20,6 +22,21 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from refiner.config import LiteConfig
 from refiner.network.maps import PointPrompts, click_maps
 from refiner.types import InputError
+
+
+@contextmanager
+def building_on_cpu() -> Iterator[None]:
+    """Let sam2 build its parts on the CPU, wherever they are used later.
+
+    While it builds, it puts tables on a GPU if torch says there is one. On a Space whose GPU is lent
+    call by call, torch says so always, and a model that mixes both devices cannot be built.
+    """
+    seen = torch.cuda.is_available
+    torch.cuda.is_available = lambda: False
+    try:
+        yield
+    finally:
+        torch.cuda.is_available = seen
 
 
 def prompt_map_encoder(width: int) -> nn.Sequential:
@@ -195,7 +212,8 @@ def _memory_encoder(width: int) -> MemoryEncoder:
 
 def build_lite(config: LiteConfig) -> SAM2Base:
     """Build sam2-lite with random weights, in eval mode."""
-    return SAM2Lite(config).eval()
+    with building_on_cpu():
+        return SAM2Lite(config).eval()
 
 
 def set_image_size(base: SAM2Base, size: int) -> None:

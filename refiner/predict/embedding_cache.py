@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -70,6 +71,11 @@ class EmbeddingCache:
             for key in [key for key in self._items if key[0] is owner]:
                 del self._items[key]
 
+    def renew(self) -> None:
+        """Start anew in a forked process: a thread that was not forked along may hold the lock."""
+        self._lock = threading.Lock()
+        self._items.clear()
+
     @property
     def nbytes(self) -> int:
         """Memory of everything kept."""
@@ -81,3 +87,5 @@ class EmbeddingCache:
 
 SHARED_CACHE = EmbeddingCache()
 """The one of all models loaded: a dozen of them take no more than one."""
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=SHARED_CACHE.renew)

@@ -105,11 +105,7 @@ class BaseSegmenter:
         Raises:
             InputError: the picture or a prompt cannot be used.
         """
-        size_hw = check_image(image).shape[0], image.shape[1]
-        if not 0 < len(objects) <= MAX_OBJECTS:
-            raise InputError(f"Expected 1 to {MAX_OBJECTS} objects, got {len(objects)}.")
-        for prompts in objects:
-            prompts.check(size_hw)
+        size_hw = check_objects(image, objects)
         watch = Stopwatch(self.device)
         pairs: dict[int, MaskPair] = {}
         with self.running():
@@ -324,6 +320,20 @@ def use_own_cores() -> None:
     """
     if hasattr(os, "sched_getaffinity"):
         torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
+def check_objects(image: ImageArray, objects: Sequence[Prompts]) -> tuple[int, int]:
+    """Return the height and width of `image` if all of `objects` can be segmented in it.
+
+    Raises:
+        InputError: the picture or a prompt cannot be used, or there are too many objects.
+    """
+    size_hw = check_image(image).shape[0], image.shape[1]
+    if not 0 < len(objects) <= MAX_OBJECTS:
+        raise InputError(f"Expected 1 to {MAX_OBJECTS} objects, got {len(objects)}.")
+    for prompts in objects:
+        prompts.check(size_hw)
+    return size_hw
 
 
 def picture_key(image: ImageArray) -> str:

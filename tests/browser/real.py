@@ -17,15 +17,15 @@ STARTS_WITHIN = 120
 
 
 @contextmanager
-def running_app(*flags: str) -> Iterator[str]:
-    """Start the app with `flags` on a free port and give its address."""
+def running_app(*flags: str, **environ: str) -> Iterator[str]:
+    """Start the app with `flags` on a free port, `environ` added, and give its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "app.py", *flags],
         cwd=ROOT,
-        env={**os.environ, "PORT": str(port)},
+        env={**os.environ, **environ, "PORT": str(port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

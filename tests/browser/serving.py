@@ -103,6 +103,15 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
 @contextmanager
 def serving(folder: Path, example: ExampleSource) -> Iterator[tuple[str, Knobs]]:
     """Give the address of a running app and the knobs of its model."""
+    with server_process(folder, example) as (url, knobs, _):
+        yield url, knobs
+
+
+@contextmanager
+def server_process(
+    folder: Path, example: ExampleSource
+) -> Iterator[tuple[str, Knobs, multiprocessing.process.BaseProcess]]:
+    """Give the process of the app, too."""
     spawn = multiprocessing.get_context("spawn")
     knobs = Knobs(spawn.Value("d", 0.0), spawn.Value("i", 0), spawn.Value("i", 0))
     with socket.socket() as free:
@@ -113,7 +122,7 @@ def serving(folder: Path, example: ExampleSource) -> Iterator[tuple[str, Knobs]]
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process)
-        yield url, knobs
+        yield url, knobs, process
     finally:
         process.terminate()
         process.join()

@@ -89,14 +89,19 @@ class Endpoints:
     ) -> ImageComparison:
         """Segment one object of a picture with SAM2 and with SAM2Refiner.
 
+        Give a point on the object, or a box around it, or both. Coordinates are pixels of the
+        picture as it was sent, from its upper left corner. To correct the masks, call again with all
+        points and another one where they are wrong. An official backbone (sam2.1-...) may have to be
+        loaded first, and takes GPU time of the caller's where the GPU is lent by Hugging Face.
+
         Args:
-            image: the picture.
+            image: the picture, as an uploaded file.
             points: clicks as [x, y, 1] on the object or [x, y, 0] beside it, in the picture's pixels.
             box: [x0, y0, x1, y1] around the object.
-            backbone: one of those on offer; the page's first if empty.
+            backbone: sam2-lite, or sam2.1- and tiny, small, base-plus or large; the page's first if empty.
 
         Returns:
-            Both masks as COCO run lengths, at the picture's own size.
+            Both masks as COCO run lengths at the picture's own size, and `iou`, how far they agree.
         """
         with client_errors():
             segmenter = self._models.get(backbone)
@@ -122,8 +127,11 @@ class Endpoints:
     ) -> Refinement:
         """Refine the masks of any tool with SAM2Refiner.
 
+        Each object of the mask file gets a finer mask of its own. `notices` of the answer say how the
+        file was understood; if that was wrong, call again with `labels` or `invert`.
+
         Args:
-            image: the picture.
+            image: the picture, as an uploaded file.
             mask: a picture of labels, or annotations of COCO, labelme, ISAT, Label Studio or YOLO.
             points: clicks that correct a single object's mask, [x, y, 1] on it or [x, y, 0] beside it.
             labels: how to read a picture of labels: one object, an object a number or a colour.

@@ -70,8 +70,10 @@ class ClipEndpoint:
     ) -> Iterator[Tracking]:
         """Track objects through a clip with SAM2 and with SAM2Refiner.
 
-        Frames count from 0; objects are named by any whole number. Tells how far it is meanwhile;
-        ends when the client gives the call up.
+        Give each object a point or a box on any frame; points of an object on a later frame correct
+        it from there. Frames count from 0; objects are named by any whole number; coordinates are
+        pixels of the clip from its upper left corner. Tells how far it is meanwhile; ends when the
+        client gives the call up. Takes GPU time of the caller's where the GPU is lent by Hugging Face.
 
         Args:
             video: the clip (MP4, MOV, WebM, MKV or AVI).

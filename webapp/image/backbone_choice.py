@@ -36,8 +36,8 @@ class Heading:
     selector: gr.Dropdown | None
 
 
-def build_heading(models: Models) -> Heading:
-    """Add the heading to the page being built."""
+def build_heading(models: Models, cost: str = "") -> Heading:
+    """Add the heading to the page being built; `cost` says what another backbone takes."""
     info = models.first.info
     with gr.Row(elem_id="heading-row"):
         title = gr.HTML(heading_html(info), elem_id="heading", padding=False)
@@ -48,12 +48,14 @@ def build_heading(models: Models) -> Heading:
             list(names),
             value=info.backbone,
             label=text.BACKBONE,
+            info=cost or None,
             elem_id="backbone",
-            show_label=False,
-            container=False,
+            elem_classes=[] if cost else ["bare"],
+            show_label=bool(cost),
+            container=bool(cost),
             filterable=False,
             scale=0,
-            min_width=190,
+            min_width=320 if cost else 190,
         )
     return Heading(title, selector)
 

@@ -17,7 +17,6 @@ from webapp.image.backbone_choice import Heading, connect_heading
 from webapp.image.differences import differences_value
 from webapp.image.downloads import picture_file
 from webapp.image.mask_prompts import give_mask
-from webapp.image.measured import finding, mean_curve
 from webapp.image.photo import photo_pixels
 from webapp.image.probabilities import soft_pair
 from webapp.image.reply import canvas_value
@@ -28,6 +27,7 @@ from webapp.shared.backbones import Models
 from webapp.shared.events import EVENT, Outcome, file_value, guarded, responder, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
+from webapp.shared.measured import finding, mean_curve
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import ReadImage, jpeg, thumbnail
 from webapp.shared.uploads import Uploads

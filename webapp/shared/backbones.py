@@ -34,6 +34,11 @@ class Models:
         self._kept: LRUCache[str, Segmenter] = LRUCache(most)
         self._lock = threading.Lock()
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The backbones whose models are in memory."""
+        return (self.first.info.backbone, *self._kept)
+
     def get(self, name: str) -> Segmenter:
         """Return the model of a backbone, the first for an empty name; load it if need be.
 
@@ -43,7 +48,8 @@ class Models:
         if name in ("", self.first.info.backbone):
             return self.first
         if self._load is None or name not in self.names:
-            raise InputError("There is no such backbone; choose another one.")
+            known = ", ".join(dict.fromkeys((self.first.info.backbone, *self.names)))
+            raise InputError(f"There is no such backbone; choose one of {known}.")
         with self._lock:
             if name not in self._kept:
                 self._kept[name] = self._load(name)

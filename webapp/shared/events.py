@@ -26,6 +26,17 @@ EVENT: dict[str, Any] = {
 }
 """Options of every event that may use the model: none is dropped, one runs at a time."""
 
+LENT_NONE = frozenset(
+    {
+        "ZeroGPU client error",
+        "ZeroGPU illegal duration",
+        "ZeroGPU pending credits exceeded",
+        "ZeroGPU queue timeout",
+        "ZeroGPU quota exceeded",
+    }
+)
+"""Titles of the errors with which Hugging Face's `spaces` says that it lends no GPU now."""
+
 ResultT = TypeVar("ResultT")
 
 
@@ -52,6 +63,8 @@ def explain(error: Exception, failure: str = text.FAILED) -> str:
     """
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, gr.Error) and error.title in LENT_NONE:
+        return text.GPU_REFUSED.format(reason=str(error.message).strip())
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return text.DISK_FULL
     logging.getLogger(__name__).error("Something failed on the server.", exc_info=error)

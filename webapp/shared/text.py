@@ -49,6 +49,13 @@ def loaded(info: ModelInfo) -> str:
     )
 
 
+def gpu_cost(click_seconds: int | None) -> str:
+    """Say what another backbone takes of a lent GPU; nothing if none is lent."""
+    if click_seconds is None:
+        return ""
+    return GPU_COST.format(click=click_seconds, day=GPU_DAY, member=GPU_DAY_MEMBER)
+
+
 def titles(info: ModelInfo) -> dict[str, str]:
     """Return what the panes `base` and `refined` are called."""
     named: dict[str, str] = info.details.get("titles", {})
@@ -271,6 +278,7 @@ VIDEO = {
     "track_hint": "Track all objects with both models",
     "cancel": "Cancel",
     "estimate": "about {time} and {memory} MB for {count} frames",
+    "estimate_lent": "about {time} of your GPU time today and {memory} MB for {count} frames",
     "clip_facts": "{size} · {fps} fps · {frames} frames · {seconds} s",
     "with_sound": "with sound",
     "waiting": "Waiting for another clip ({ahead} ahead)…",
@@ -320,7 +328,18 @@ SESSION_DIFFERS = (
     "The session is open, but {} of its {} masks came out otherwise than when it was saved: this "
     "machine or its software differs."
 )
+LEAVING = "The server is being restarted and takes nothing new; try again in a minute."
 BACKBONE = "Backbone"
+GPU_COST = (
+    "Clicks with sam2-lite take no GPU time, with another about {click} s of your {day} s a day "
+    "({member} s with a free account)."
+)
+GPU_REFUSED = (
+    "The GPU here is lent by Hugging Face, which lends none for this now; clicks with sam2-lite need "
+    "none. It says: {reason}"
+)
+GPU_DAY, GPU_DAY_MEMBER = 120, 300
+"""Seconds of a lent GPU that a visitor has a day, without and with a free account."""
 API_FAILED = "Something went wrong on the server; try again."
 API_LATE = "It took longer than {seconds} s; ask for fewer prompts or seeds."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, 
         track(job, work, studio.tracker, studio.score)
         studio.pace.take(work)
 
-    _begin(studio.trackers, job, work, run)
+    _begin(studio.trackers, job, work, partial(job.caller.copy().run, run))
     return {}
 
 

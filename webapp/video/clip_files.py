@@ -22,7 +22,7 @@ from refiner.video_types import FramePrompts, Tracker
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads
-from webapp.video.context import VideoStudio
+from webapp.video.context import Pace, VideoStudio
 from webapp.video.exporting import ClipResult
 from webapp.video.open_clips import Store
 from webapp.video.work import Workers
@@ -31,7 +31,11 @@ LICENCE = "Rendered by this project, Apache-2.0."
 
 
 def video_studio(
-    tracker: Tracker, limits: Limits, uploads: Uploads, assets: Path | None = None
+    tracker: Tracker,
+    limits: Limits,
+    uploads: Uploads,
+    assets: Path | None = None,
+    pace: Pace | None = None,
 ) -> VideoStudio:
     """Return what the video tab works with.
 
@@ -40,6 +44,7 @@ def video_studio(
         limits: how much a visitor may ask for.
         uploads: what visitors uploaded; clips lie beside it.
         assets: a folder with example clips, see `installed_clips`.
+        pace: what tracking takes, if it is not for this process to measure.
 
     Raises:
         InputError: an example clip cannot be read.
@@ -57,6 +62,7 @@ def video_studio(
         uploads=uploads,
         store=store,
         trackers=Workers(limits.tracks),
+        pace=pace or Pace(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from refiner.types import Click, ImageArray, Prompts
@@ -18,10 +18,30 @@ from webapp.video.work import Work, Workers
 
 
 class Pace:
-    """Seconds that tracking takes a frame, as last measured."""
+    """Seconds that tracking takes a frame, as last measured.
 
-    def __init__(self) -> None:
-        self.seconds: float | None = None
+    Args:
+        lent: tells them where tracking runs on a device that is lent for it.
+        start: tells the seconds until such a device begins.
+    """
+
+    def __init__(
+        self,
+        lent: Callable[[], float] | None = None,
+        start: Callable[[], float] | None = None,
+    ) -> None:
+        self._lent, self._start = lent, start
+        self._measured: float | None = None
+
+    @property
+    def start_seconds(self) -> float | None:
+        """Seconds until a device that is lent begins; None if none is."""
+        return self._start() if self._start else None
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds; None if nothing was measured."""
+        return self._lent() if self._lent else self._measured
 
     def measure(self, tracker: Tracker, image: ImageArray) -> None:
         """Take the time of one answer, unless there is a measurement already."""
@@ -32,11 +52,11 @@ class Pace:
         tracker.prompt(image, prompts)  # the first call is slower than any later one
         started = time.perf_counter()
         tracker.prompt(255 - image, prompts)  # another picture, or its encoding would be reused
-        self.seconds = time.perf_counter() - started
+        self._measured = time.perf_counter() - started
 
     def take(self, work: Work) -> None:
         """Learn from a run that has come to its end."""
-        self.seconds = work.frame_seconds or self.seconds
+        self._measured = work.frame_seconds or self._measured
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -66,6 +67,8 @@ class ClipJob:
         truth: the true masks, where they are known.
         frame_bytes: about how many bytes of one frame a browser gets.
         work: what is being done, or was done last.
+        caller: gradio's context of the visitor's last event, by which a lent GPU knows whom it is
+            lent to; the calls that start work have none.
     """
 
     key: str
@@ -84,6 +87,7 @@ class ClipJob:
     frame_bytes: int = 0
     results: Results = field(default_factory=Results)
     work: Work | None = None
+    caller: Context = field(default_factory=copy_context)
     touched: float = 0.0
     closed: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -7,6 +7,7 @@ from typing import Any
 
 from refiner.files.results import prompts_value
 from webapp.shared.messages import pair_value
+from webapp.video.context import Pace
 from webapp.video.open_clips import ClipJob
 from webapp.video.results import FrameResult, Score, TrackedPair, total
 from webapp.video.state import FrameAnswer, FramePair, VideoObject
@@ -22,7 +23,7 @@ def clip_value(
     have: Set[int] = frozenset(),
     message: str = "",
     frame: int | None = None,
-    seconds: float | None = None,
+    pace: Pace | None = None,
 ) -> dict[str, Any]:
     """Return the canvas's value for a clip.
 
@@ -32,7 +33,7 @@ def clip_value(
         have: ids of answers that need not be sent again.
         message: what went wrong, in words; empty if nothing did.
         frame: which frame to show; None leaves the browser where it is.
-        seconds: measured seconds that a tracked frame takes.
+        pace: what a tracked frame takes.
     """
     if job is None:
         return {"seq": seq, "clip": None, "objects": [], "next_id": 1, "message": message}
@@ -41,7 +42,7 @@ def clip_value(
     answers = [one.answer for one in records if one.answer and one.answer.id not in have]
     return {
         "seq": seq,
-        "clip": _clip(job, seconds),
+        "clip": _clip(job, pace),
         "frame": frame,
         "objects": [_object(item) for item in state.scene.objects],
         "next_id": state.scene.next_id,
@@ -102,7 +103,7 @@ def _work(work: Work, ahead: int) -> dict[str, Any]:
     }
 
 
-def _clip(job: ClipJob, seconds: float | None) -> dict[str, Any]:
+def _clip(job: ClipJob, pace: Pace | None) -> dict[str, Any]:
     info = job.clip.info
     return {
         "key": job.key,
@@ -116,7 +117,8 @@ def _clip(job: ClipJob, seconds: float | None) -> dict[str, Any]:
         "label": job.label,
         "licence": job.licence,
         "truth": job.truth is not None,
-        "frame_seconds": seconds,
+        "frame_seconds": pace and pace.seconds,
+        "start_seconds": pace and pace.start_seconds,
         "frame_bytes": job.frame_bytes,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from typing import Any
 
 import gradio as gr
@@ -70,13 +71,15 @@ def _respond(studio: VideoStudio, handler: _Handler) -> Callable[..., dict[str, 
             reply = handler(studio, message, owner)
         except Exception as error:
             reply = Reply(_open_clip(studio, message, owner), explain(error, text.VIDEO_FAILED))
+        if reply.job is not None:
+            reply.job.caller = copy_context()
         return clip_value(
             reply.job,
             message.seq,
             message.have,
             reply.message,
             reply.frame,
-            studio.pace.seconds,
+            studio.pace,
         )
 
     return respond

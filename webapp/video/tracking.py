@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import cast
+from typing import Any, cast
 
 from refiner.types import BoolArray, ImageArray, MaskPair
 from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
@@ -20,6 +20,10 @@ class Watched:
     def __init__(self, frames: Frames, seen: Callable[[int], None]) -> None:
         self._frames = frames
         self._seen = seen
+
+    def __reduce__(self) -> Any:
+        """Go to another process as the frames alone: who watches them stays here."""
+        return self._frames.__reduce_ex__(2)
 
     @property
     def info(self) -> VideoInfo:

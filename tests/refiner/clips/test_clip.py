@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import struct
 import threading
 import zipfile
@@ -49,6 +50,25 @@ def refused(path: Path, limits: ClipLimits | None = None) -> str:
 
 
 # Reading
+
+
+def test_a_clip_goes_to_another_process_as_the_same_frames(plain: Path) -> None:
+    with open_clip(plain) as whole, whole.part(30, 40, long_side=32) as part:
+        expected = part[3]
+        with pickle.loads(pickle.dumps(part)) as sent:
+            assert sent.info == part.info
+            assert np.array_equal(sent[3], expected)
+
+
+def test_a_clip_of_stills_keeps_its_video_when_it_is_sent(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (16, 16), (80 * number,) * 3).save(tmp_path / f"{number}.png")
+    with open_clip(tmp_path) as clip:
+        sent = pickle.loads(pickle.dumps(clip))
+        sent.close()
+        del sent
+        gc.collect()
+        assert clip[2].mean() > clip[1].mean() > clip[0].mean()
 
 
 def test_a_clip_tells_its_size_rate_frames_and_sound(plain: Path) -> None:

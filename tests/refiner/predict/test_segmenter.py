@@ -36,6 +36,13 @@ def same(result, other, atol=0.0):
     return True
 
 
+def test_a_forked_process_waits_for_no_thread_that_was_not_forked_along() -> None:
+    cache = EmbeddingCache()
+    with cache._lock:
+        cache.renew()
+        assert cache.get((object(), "picture")) is None
+
+
 def test_the_cache_drops_what_was_not_used_for_longest():
     cache = EmbeddingCache(limit=1000)
     for name in "abc":

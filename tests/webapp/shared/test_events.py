@@ -5,6 +5,7 @@ import logging
 import os
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 from refiner.types import ImageArray, InputError
@@ -17,6 +18,13 @@ def test_what_a_visitor_can_mend_is_said_and_not_logged(caplog: pytest.LogCaptur
     assert explain(InputError("Draw a box.")) == "Draw a box."
     assert explain(OSError(errno.ENOSPC, "/secret/place")) == text.DISK_FULL
     assert not caplog.records
+
+
+def test_a_gpu_that_is_not_lent_is_told_in_words_of_who_lends_it() -> None:
+    refused = gr.Error("You have 3 s left.", title="ZeroGPU quota exceeded")
+    told = explain(refused, text.VIDEO_FAILED)
+    assert "lent by Hugging Face" in told and told.endswith("You have 3 s left.")
+    assert explain(gr.Error("RuntimeError", title="ZeroGPU worker error")) == text.FAILED
 
 
 def test_anything_else_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import time
 from collections.abc import Generator, Iterator
+from contextvars import ContextVar, copy_context
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,23 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def job(bench: Bench) -> ClipJob:
     return bench.open()
+
+
+def test_tracking_runs_in_the_context_of_the_visitors_event(bench: Bench, job: ClipJob) -> None:
+    visitor: ContextVar[str] = ContextVar("visitor")
+    seen: list[str] = []
+
+    class Asked(FakeTracker):
+        def _work(self) -> None:
+            seen.append(visitor.get("nobody"))
+
+    bench.using(tracker=Asked()).edit(job, click(0, 40, 60))
+    context = copy_context()
+    context.run(visitor.set, "me")
+    job.caller = context
+    seen.clear()
+    bench.track(job)
+    assert set(seen) == {"me"}
 
 
 def coverage(job: ClipJob, target: int = 1) -> tuple[list[list[int]], list[list[int]]]:

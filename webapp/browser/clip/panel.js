@@ -42,8 +42,8 @@ studio.clipPanel = (() => {
     const count = app.needed || app.span[1] - app.span[0];
     const done = app.needed === 0 && prompted(app);
     const bytes = count * (clip.frame_bytes + maskBytes(app));
-    line.textContent = done || isBusy(app) || !clip.frame_seconds ? "" : app.labels.estimate
-      .replace("{time}", clockTime(count * clip.frame_seconds))
+    line.textContent = done || isBusy(app) || !clip.frame_seconds ? "" : app.labels[clip.start_seconds ? "estimate_lent" : "estimate"]
+      .replace("{time}", clockTime((clip.start_seconds ?? 0) + count * clip.frame_seconds))
       .replace("{memory}", Math.max(1, Math.round(bytes / 1e6))).replace("{count}", count);
   }
 
