@@ -3,8 +3,8 @@
 As the real one it must come before torch, lets torch say that there is a GPU, forks a worker for each
 call, pickles arguments and results, forgets the worker's state, tells only the class of an error,
 checks the whole seconds declared against what is left of the visitor's quota, and starts no app
-without a decorated function. The visitor is whom the header X-IP-Token names. STAND_IN_QUOTA are the
-seconds each has; each call is written to the file STAND_IN_LEDGER as a line of JSON.
+without a decorated function. The visitor is whom the header X-IP-Token names; the one named "spent"
+has used up all. STAND_IN_QUOTA are the seconds each has; each call is written to the file STAND_IN_LEDGER as a line of JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pickle
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,7 +33,7 @@ torch.cuda.is_available = lambda: True
 FORK = multiprocessing.get_context("fork")
 QUOTA = float(os.environ.get("STAND_IN_QUOTA", "120"))
 LEDGER = os.environ["STAND_IN_LEDGER"]
-used: Counter[str] = Counter()
+used: dict[str, float] = defaultdict(float, spent=QUOTA)
 decorated: list[Callable[..., Any]] = []
 ledger_lock = threading.Lock()
 
