@@ -25,7 +25,7 @@ from webapp.shared.examples import ExampleSource, load
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import ReadImage
 from webapp.shared.uploads import KEPT_SECONDS, Uploads
-from webapp.shared.visitors import SWEEP_SECONDS, Visitors, sweeping
+from webapp.shared.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
 from webapp.video.context import VideoStudio
 from webapp.video.tab import build_video_tab
 
@@ -66,7 +66,7 @@ def build_page(
     """
     limits = limits or Limits.from_env()
     loaded = [load(source, read_image, limits) for source in examples]
-    models = Models(segmenter, backbones, load_backbone, limits.backbones)
+    models = Models(segmenter, backbones, load_backbone, limits.backbones, current_visitor)
     if loaded:
         segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
     page = gr.Blocks(

@@ -213,8 +213,8 @@ class Endpoints:
 def build_api(models: Models, inbox: Inbox, jobs: Jobs, studio: VideoStudio | None) -> None:
     """Add the endpoints to the page being built.
 
-    Those of pictures wait for the model with the page's events. Long work of programs waits in
-    queues of its own, and takes one of the page's places at a time.
+    Masks to refine wait for the model with the page's events. What may load a backbone and long work
+    wait in queues of their own, and take one of the page's places at a time.
 
     Args:
         models: the models.
@@ -224,7 +224,7 @@ def build_api(models: Models, inbox: Inbox, jobs: Jobs, studio: VideoStudio | No
     """
     endpoints = Endpoints(models, inbox, jobs)
     shared = {name: EVENT[name] for name in ("concurrency_limit", "concurrency_id")}
-    _add(endpoints.compare_image, **shared)
+    _add(endpoints.compare_image, concurrency_limit=1)
     _add(endpoints.refine_mask, **shared)
     _add(endpoints.prompt_curve, concurrency_limit=1)
     if studio is not None:

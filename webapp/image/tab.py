@@ -125,7 +125,7 @@ def _download(studio: Studio, state: ImageState, message: Message) -> dict[str, 
 
 
 def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, bytes]:
-    info = studio.model(state).info
+    info = studio.info(state)
     if wanted.get("kind") == "session":
         name = f"{state.current_picture.name}_session.json"
         return name, session_file(state, info, studio.limits)

@@ -81,5 +81,6 @@
   };
   studio.app.start(picture, [
     studio.probabilities, panel, studio.band, studio.maskPrompts, studio.loupe, studio.brush, studio.curve,
+    studio.backbone,
   ]);
 })();
