@@ -103,7 +103,7 @@ def main() -> int:
         uploads = Uploads(Path(get_upload_folder()), current_visitor)
         page = build_page(
             segmenter,
-            read_image=WalledReader(),
+            reader=WalledReader(),
             uploads=uploads,
             examples=installed(EXAMPLES),
             results=ASSETS / "results",

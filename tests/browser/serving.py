@@ -84,7 +84,7 @@ def load_other(name: str) -> FakeSegmenter:
 def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
     """Run the app until this process is ended."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    from refiner.files.pictures import read_picture
+    from refiner.files.reading import HERE
     from webapp.page import build_page, launch
     from webapp.shared.limits import Limits
     from webapp.shared.uploads import Uploads
@@ -95,7 +95,7 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
     uploads = Uploads(folder, current_visitor)
     page = build_page(
         RemoteSegmenter(knobs),
-        read_image=read_picture,
+        reader=HERE,
         uploads=uploads,
         examples=[example],
         results=RESULTS,

@@ -137,6 +137,7 @@ class Endpoints:
             pixels, scale = self._inbox.picture(image)
             file = self._inbox.file(mask)
             found = read_uploaded_masks(
+                self._inbox.reader,
                 file,
                 scale.worked_hw,
                 scale.original_hw,
@@ -190,7 +191,8 @@ class Endpoints:
         with client_errors():
             plan = read_plan(policy, prompts, seeds, self._limits)
             picture = self._inbox.file(image)
-            sample = pair_sample(picture.stem, picture, self._inbox.file(mask), self._limits)
+            truth = self._inbox.file(mask)
+            sample = pair_sample(picture.stem, picture, truth, self._limits, self._inbox.reader)
             job = self._jobs.start(secrets.token_hex(16))
             try:
                 next_told = 0.0

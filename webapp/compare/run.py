@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from refiner.data.archives import ArchiveLimits, open_archive, read_pair
 from refiner.data.pairing import MASK, PairNames, pair_names
 from refiner.evaluation.prompts import PromptSpec, click_rounds, sample_prompts, stable_seed
+from refiner.files.reading import Reader
 from refiner.metrics import boundary, iou
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Segmenter
 from webapp.compare.queue import Job, Jobs
@@ -73,7 +75,11 @@ def read_plan(policy: object, prompts: object, seeds: object, limits: Limits) ->
 
 
 def gather(
-    chosen: Sequence[Example], files: Sequence[str], uploads: Uploads, limits: Limits
+    chosen: Sequence[Example],
+    files: Sequence[str],
+    uploads: Uploads,
+    limits: Limits,
+    reader: Reader,
 ) -> list[Sample]:
     """Return the pictures to compare on: examples and what was uploaded, pairs or ZIPs.
 
@@ -86,8 +92,10 @@ def gather(
     zips = [file for file in stored if file.suffix.lower() == ".zip"]
     for file in zips:
         archive = open_archive(file, _archive_limits(limits))
-        samples += [_sample(pair, archive.read, limits) for pair in archive.pairs]
-    samples += _loose([file for file in stored if file not in zips], limits)
+        samples += [
+            _sample(pair, partial(archive.read, reader=reader), limits) for pair in archive.pairs
+        ]
+    samples += _loose([file for file in stored if file not in zips], limits, reader)
     if not samples:
         raise InputError("Choose an example, or upload pictures with their masks.")
     if len(samples) > limits.compare_pictures:
@@ -232,7 +240,7 @@ def _of_example(example: Example) -> Sample:
     return Sample(example.label, lambda: (example.pixels, [truth]))
 
 
-def _loose(files: Sequence[Path], limits: Limits) -> list[Sample]:
+def _loose(files: Sequence[Path], limits: Limits, reader: Reader) -> list[Sample]:
     """Pair files that were uploaded one by one; they are told apart by their names."""
     if not files:
         return []
@@ -240,15 +248,15 @@ def _loose(files: Sequence[Path], limits: Limits) -> list[Sample]:
     if len(by_name) < len(files):
         raise InputError("Two of the files have the same name; rename one.")
     return [
-        pair_sample(pair.name, by_name[pair.image], by_name[pair.mask], limits)
+        pair_sample(pair.name, by_name[pair.image], by_name[pair.mask], limits, reader)
         for pair in pair_names(by_name)
     ]
 
 
-def pair_sample(name: str, image: Path, mask: Path, limits: Limits) -> Sample:
+def pair_sample(name: str, image: Path, mask: Path, limits: Limits, reader: Reader) -> Sample:
     """Return a picture and the mask of its one object, both files, as something to compare on."""
     pair, most = PairNames(name, image.name, mask.name, MASK), _archive_limits(limits)
-    return _sample(pair, lambda pair: read_pair(pair, image, mask, most), limits)
+    return _sample(pair, lambda pair: read_pair(pair, image, mask, most, reader), limits)
 
 
 def _sample(

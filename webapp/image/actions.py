@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from refiner.files.mask_files import all_masks
+from refiner.files.reading import Reader
 from refiner.files.run_lengths import PackedPair
 from refiner.types import ImageArray, InputError, MaskPair, ModelInfo, Segmenter, Timings
 from webapp.image.photo import PhotoFile
@@ -20,7 +21,7 @@ from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
 from webapp.shared.messages import Message, apply, file_stem, read_actions, read_text
-from webapp.shared.pictures import ReadImage, read_within, worked_size
+from webapp.shared.pictures import read_within, worked_size
 from webapp.shared.uploads import Uploads
 
 Publish = Callable[[ImageArray], str]
@@ -32,7 +33,7 @@ class Studio:
     """What the handlers work with; the same for all visitors."""
 
     models: Models
-    read_image: ReadImage
+    reader: Reader
     publish: Publish
     uploads: Uploads
     limits: Limits
@@ -90,7 +91,7 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
         InputError: it was not uploaded, is too large, or is no picture.
     """
     file = studio.uploads.file(read_text(message.values, "path"))
-    photo = read_within(studio.read_image, file, studio.limits)
+    photo = read_within(studio.reader, file, studio.limits)
     pixels = worked_size(photo.pixels, studio.limits)
     model = studio.find(state)
     if model is not None:
@@ -143,6 +144,7 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[I
         return Outcome(state)
     file = studio.uploads.file(read_text(message.values, "path"))
     reading = read_uploaded_masks(
+        studio.reader,
         file,
         picture.size_hw,
         picture.original_hw,

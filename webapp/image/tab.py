@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from refiner.files.reading import Reader
 from refiner.types import ImageArray, InputError
 from webapp.browser import downloads, prompt_canvas
 from webapp.image import actions
@@ -27,7 +28,7 @@ from webapp.shared.events import EVENT, Outcome, file_value, guarded, responder,
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, Values, read_message, read_text
-from webapp.shared.pictures import ReadImage, jpeg, thumbnail
+from webapp.shared.pictures import jpeg, thumbnail
 from webapp.shared.uploads import Uploads
 
 _NOTHING: dict[str, Any] = {}
@@ -39,14 +40,14 @@ _Find = Callable[[ImageState, Message], dict[str, Any]]
 def build_image_tab(
     page: gr.Blocks,
     models: Models,
-    read_image: ReadImage,
+    reader: Reader,
     examples: Sequence[Example],
     limits: Limits,
     heading: Heading,
     uploads: Uploads,
 ) -> gr.State:
     """Add the tab's components to the page being built, connect them and return their state."""
-    studio = Studio(models, read_image, _publish, uploads, limits)
+    studio = Studio(models, reader, _publish, uploads, limits)
     gallery = {example.name: (example, _publish(example.pixels)) for example in examples}
     titles = text.titles(models.first.info)
     start = {**canvas_value(ImageState(), 0, titles=titles), "examples": _strip(gallery)}
@@ -129,7 +130,7 @@ def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, byt
     if wanted.get("kind") == "session":
         name = f"{state.current_picture.name}_session.json"
         return name, session_file(state, info, studio.limits)
-    photo = partial(photo_pixels, state.current_picture, studio.read_image, studio.limits)
+    photo = partial(photo_pixels, state.current_picture, studio.reader, studio.limits)
     return picture_file(state, info, wanted, photo)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from refiner.data.manifest import Row as ManifestRow
 from refiner.evaluation.photos import evaluate_images
 from refiner.evaluation.prompts import parse_prompt_specs
+from refiner.files.reading import HERE
 from refiner.types import BoolArray, InputError
 from tests.fakes import RADIUS, FakeSegmenter, disc, upload
 from webapp.compare.plot import comparison_figure
@@ -235,22 +236,22 @@ def test_uploads_are_paired_scaled_and_cut_to_the_largest_objects(tmp_path: Path
     files = [upload(uploads, name, content) for name, content in sent.items()]
     example = Example("wheel", "Wheel", GREY, (120, 160), "", None, TRUTH)  # type: ignore[arg-type]
     limits = Limits(long_side=80, compare_objects=1)
-    found = gather([example], files, uploads, limits)
+    found = gather([example], files, uploads, limits, HERE)
     assert [one.name for one in found] == ["Wheel", "dog/0", "b"]
     image, truths = found[1].read()
     assert image.shape == (60, 80, 3)
     assert len(truths) == 1
     assert truths[0].sum() == pytest.approx(TRUTH.sum() / 4, rel=0.05)
     with pytest.raises(InputError, match="3 pictures, at most 2"):
-        gather([example], files, uploads, Limits(compare_pictures=2))
+        gather([example], files, uploads, Limits(compare_pictures=2), HERE)
 
 
 def test_nothing_chosen_and_files_from_elsewhere_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Choose an example"):
-        gather([], [], Uploads(tmp_path, lambda: "me"), LIMITS)
+        gather([], [], Uploads(tmp_path, lambda: "me"), LIMITS, HERE)
     for path in ("/etc/passwd", __file__, "../a.zip"):
         with pytest.raises(InputError, match="did not arrive"):
-            gather([], [path], Uploads(tmp_path, lambda: "me"), LIMITS)
+            gather([], [path], Uploads(tmp_path, lambda: "me"), LIMITS, HERE)
 
 
 def test_plot_and_csv_agree() -> None:
