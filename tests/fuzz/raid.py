@@ -47,8 +47,8 @@ class Host:
 
     def files(self) -> set[str]:
         """All files below the folder but the log."""
-        found = (path for path in self.folder.rglob("*") if path.is_file() and path != self.log)
-        return {str(path.relative_to(self.folder)) for path in found}
+        found = (Path(place, name) for place, _, names in os.walk(self.folder) for name in names)
+        return {str(path.relative_to(self.folder)) for path in found if path != self.log}
 
     def workers(self, word: str) -> list[psutil.Process]:
         """Children with this word in their command line."""
