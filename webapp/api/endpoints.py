@@ -18,7 +18,8 @@ from refiner.types import InputError, Mask, Prompts
 from webapp.api.inputs import TELL_SECONDS, Inbox, client_errors, read_box
 from webapp.api.track_video import ClipEndpoint
 from webapp.compare.queue import Jobs
-from webapp.compare.run import compare, pair_sample, read_plan
+from webapp.compare.run import compare, read_plan
+from webapp.compare.samples import pair_sample
 from webapp.shared import text
 from webapp.shared.backbones import Models
 from webapp.shared.events import EVENT

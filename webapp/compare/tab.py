@@ -16,7 +16,8 @@ from refiner.files.reading import Reader
 from refiner.types import InputError, Segmenter
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
-from webapp.compare.run import MAX_PROMPTS, Progress, compare, gather, read_plan
+from webapp.compare.run import MAX_PROMPTS, Progress, compare, read_plan
+from webapp.compare.samples import gather
 from webapp.compare.scores import POLICIES, Comparison, csv_text
 from webapp.compare.text import COMPARE as TEXT
 from webapp.compare.variants import Loader, Variants, run_variants

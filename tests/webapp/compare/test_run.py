@@ -19,7 +19,8 @@ from refiner.types import BoolArray, InputError
 from tests.fakes import RADIUS, FakeSegmenter, disc, upload
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
-from webapp.compare.run import OBJECTS_PER_STEP, compare, gather, measure, read_plan
+from webapp.compare.run import OBJECTS_PER_STEP, compare, measure, read_plan
+from webapp.compare.samples import gather
 from webapp.compare.scores import (
     CLICKS,
     RANDOM,
@@ -244,6 +245,30 @@ def test_uploads_are_paired_scaled_and_cut_to_the_largest_objects(tmp_path: Path
     assert truths[0].sum() == pytest.approx(TRUTH.sum() / 4, rel=0.05)
     with pytest.raises(InputError, match="3 pictures, at most 2"):
         gather([example], files, uploads, Limits(compare_pictures=2), HERE)
+
+
+def test_what_was_understood_and_left_out_of_uploads_is_told_with_the_outcome(
+    tmp_path: Path,
+) -> None:
+    labels = (TRUTH + 2 * SMALL).astype(np.uint8)
+    clear = Image.fromarray(GREY).convert("RGBA")
+    clear.putpixel((0, 0), (0, 0, 0, 0))
+    buffer = io.BytesIO()
+    clear.save(buffer, "PNG")
+    uploads = Uploads(tmp_path, lambda: "me")
+    sent = {"<b>.png": buffer.getvalue(), "<b>_mask.png": png(labels)}
+    sent |= {"plain.png": png(GREY), "plain_mask.png": png(SMALL)}
+    files = [upload(uploads, name, content) for name, content in sent.items()]
+    samples = gather([], files, uploads, Limits(compare_objects=1), HERE)
+    comparison = run(Plan(RANDOM, 1, 1), samples)[-1].comparison
+    assert comparison is not None
+    assert all(notice.startswith("<b>: ") for notice in comparison.notices)
+    told = " ".join(comparison.notices)
+    assert "transparent in parts" in told and "the 1 largest of 2 objects" in told
+    shown = outcome(comparison)
+    assert plain(comparison.notices[0]) in shown and "<b>:" not in shown
+    alone = run(Plan(RANDOM, 1, 1), [sample("a", TRUTH)])[-1].comparison
+    assert alone is not None and "notices" not in outcome(alone)
 
 
 def test_nothing_chosen_and_files_from_elsewhere_are_refused(tmp_path: Path) -> None:
