@@ -8,7 +8,7 @@ OBJECTS := ecssd,butterfly,crackforest,cwfid,humanseg,alphamatting
 EVALUATE = $(BIN)/python -m refiner evaluate --manifest $(MANIFEST) --split val
 RESULTS := assets/results
 
-.PHONY: run test bench results report lock audit audit-online clean
+.PHONY: run test fuzz bench results report lock audit audit-online clean
 
 run: $(VENV)/.run
 	PORT=$(PORT) $(BIN)/python app.py
@@ -21,6 +21,10 @@ test: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
+
+# Hostile uploads to a running app, and kills of what it works with: some ten minutes.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.machine

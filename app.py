@@ -124,7 +124,7 @@ def _page(arguments: argparse.Namespace, uploads: Uploads) -> gr.Blocks:
     )
     return build_page(
         segmenter,
-        read_image=WalledReader(),
+        reader=WalledReader(),
         uploads=uploads,
         examples=installed(EXAMPLES),
         results=ASSETS / "results",

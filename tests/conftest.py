@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-from refiner.files.pictures import read_picture
+from refiner.files.reading import HERE
 from refiner.types import Click, ImageArray, Prompts
 from tests.fakes import FakeSegmenter
 from webapp.image.actions import Studio
@@ -53,7 +53,7 @@ def studio(tmp_path: Path) -> Studio:
         return str(file)
 
     uploads = Uploads(tmp_path, lambda: "me")
-    return Studio(Models(FakeSegmenter()), read_picture, publish, uploads, Limits())
+    return Studio(Models(FakeSegmenter()), HERE, publish, uploads, Limits())
 
 
 @pytest.fixture

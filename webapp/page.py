@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from refiner.files.reading import Reader
 from refiner.types import Segmenter
 from webapp.about_tab import build_about_tab
 from webapp.api.addresses import accept_addresses
@@ -24,9 +25,8 @@ from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
 from webapp.shared.health import Doorway, Health, end_on_sigterm
 from webapp.shared.limits import Limits
-from webapp.shared.pictures import ReadImage
 from webapp.shared.uploads import KEPT_SECONDS, Uploads
-from webapp.shared.visitors import SWEEP_SECONDS, Visitors, sweeping
+from webapp.shared.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
 from webapp.video.context import VideoStudio
 from webapp.video.tab import build_video_tab
 
@@ -38,7 +38,7 @@ STYLE = Path(__file__).parent / "page.css"
 def build_page(
     segmenter: Segmenter,
     *,
-    read_image: ReadImage,
+    reader: Reader,
     uploads: Uploads,
     examples: Sequence[ExampleSource] = (),
     video: VideoStudio | None = None,
@@ -53,7 +53,7 @@ def build_page(
 
     Args:
         segmenter: the model.
-        read_image: reads a picture from a file; raises InputError if it cannot.
+        reader: reads files of strangers; raises InputError if it cannot.
         uploads: what visitors uploaded; `launch` fills it.
         examples: pictures one click away; the first is open when the page opens.
         video: what the video tab works with; without it there is none.
@@ -69,8 +69,8 @@ def build_page(
         InputError: an example cannot be read, or a limit in the environment is no number.
     """
     limits = limits or Limits.from_env()
-    loaded = [load(source, read_image, limits) for source in examples]
-    models = Models(segmenter, backbones, load_backbone, limits.backbones)
+    loaded = [load(source, reader, limits) for source in examples]
+    models = Models(segmenter, backbones, load_backbone, limits.backbones, current_visitor)
     if loaded:
         segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
     page = gr.Blocks(
@@ -82,20 +82,27 @@ def build_page(
     with page:
         heading = build_heading(models, text.gpu_cost(click_seconds))
         with gr.Tab(text.IMAGE_TAB):
-            state = build_image_tab(
-                page, models, read_image, loaded, limits, heading, uploads, results
-            )
+            state = build_image_tab(page, models, reader, loaded, limits, heading, uploads, results)
         if video is not None:
             with gr.Tab(text.VIDEO_TAB):
                 build_video_tab(page, video)
         jobs = Jobs(limits)
         with gr.Tab(text.COMPARE_TAB):
             build_compare_tab(
-                page, segmenter, loaded, limits, jobs, uploads, state, results, variants or {}
+                page,
+                segmenter,
+                reader,
+                loaded,
+                limits,
+                jobs,
+                uploads,
+                state,
+                results,
+                variants or {},
             )
         with gr.Tab(text.ABOUT_TAB):
             build_about_tab(limits)
-        build_api(models, Inbox(read_image, uploads, limits), jobs, video)
+        build_api(models, Inbox(reader, uploads, limits), jobs, video)
     accept_addresses(page, uploads)
     page.queue(max_size=limits.waiting)
     page.loaded_models = lambda: models.loaded

@@ -1,7 +1,9 @@
 """Pictures with their true masks from a ZIP or from single files; nothing is ever extracted.
 
 A ZIP is a stranger's: its directory is checked before anything is decompressed, members are read
-into memory one by one, and their names only find them in the archive. Numpy and Pillow only.
+into memory one by one, and their names only find them in the archive. Unpacking is done here, by
+Python and zlib within the bounds of `ArchiveLimits`; members are decoded by a `Reader`, which may be
+walled in. Numpy and Pillow only.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
 from refiner.data.manifest import VIDEO_KIND, object_masks, parse_manifest
 from refiner.data.pairing import MASK, NUMBERED, PairNames, is_junk, pair_frames, pair_names
-from refiner.files.labels import numbered_map
-from refiner.files.mask_files import read_masks
-from refiner.files.pictures import Source, open_picture, read_image
+from refiner.files.pictures import Source
+from refiner.files.reading import HERE, Reader
 from refiner.types import BoolArray, ImageArray, InputError
 
 MANIFEST = "manifest.jsonl"
@@ -59,7 +63,9 @@ class Archive:
     pairs: tuple[PairNames, ...]
     limits: ArchiveLimits
 
-    def read(self, pair: PairNames) -> tuple[ImageArray, tuple[BoolArray, ...]]:
+    def read(
+        self, pair: PairNames, reader: Reader = HERE
+    ) -> tuple[ImageArray, tuple[BoolArray, ...]]:
         """Read one pair: uint8 RGB (height, width, 3), and a mask, bool (height, width), an object.
 
         Raises:
@@ -70,7 +76,7 @@ class Archive:
                 image, mask = (archive.read(name) for name in (pair.image, pair.mask))
         except _BROKEN as error:
             raise _damaged(error) from error
-        return read_pair(pair, image, mask, self.limits)
+        return read_pair(pair, image, mask, self.limits, reader)
 
 
 def open_archive(path: Path, limits: ArchiveLimits = ArchiveLimits()) -> Archive:
@@ -102,7 +108,11 @@ def open_archive(path: Path, limits: ArchiveLimits = ArchiveLimits()) -> Archive
 
 
 def read_pair(
-    pair: PairNames, image: Source, mask: Source, limits: ArchiveLimits
+    pair: PairNames,
+    image: Source,
+    mask: Source,
+    limits: ArchiveLimits,
+    reader: Reader = HERE,
 ) -> tuple[ImageArray, tuple[BoolArray, ...]]:
     """Decode a picture and its masks, one an object.
 
@@ -112,24 +122,21 @@ def read_pair(
     """
     most = limits.file_bytes, limits.pixels
     try:
-        pixels = read_image(image, max_bytes=most[0], max_pixels=most[1])
+        pixels = reader(image, max_bytes=most[0], max_pixels=most[1]).pixels
         size_hw = pixels.shape[0], pixels.shape[1]
         if pair.kind == MASK:
-            found = read_masks(mask, size_hw, max_bytes=most[0], max_pixels=most[1])
+            found = reader.masks(mask, size_hw, max_bytes=most[0], max_pixels=most[1])
             masks = [item.mask for item in found.masks]
         else:
-            masks = _numbered(mask, size_hw, pair.kind, most)
+            numbers = reader.numbers(mask, max_bytes=most[0], max_pixels=most[1])
+            masks = _of_numbers(numbers, size_hw, pair.kind)
     except InputError as error:
         raise InputError(f"{ascii(pair.name)}: {error}") from error
     return pixels, tuple(masks)
 
 
-def _numbered(
-    source: Source, size_hw: tuple[int, int], kind: str, most: tuple[int, int]
-) -> list[BoolArray]:
-    """Read a label map: each number but 0 is an object."""
-    stored = open_picture(source, *most)
-    labels = numbered_map(stored)
+def _of_numbers(labels: NDArray[np.uint8], size_hw: tuple[int, int], kind: str) -> list[BoolArray]:
+    """Return an object for each number of a label map but 0."""
     if labels.shape != size_hw:
         raise InputError(
             f"The masks are {labels.shape[1]} x {labels.shape[0]}, the picture {size_hw[1]} x "

@@ -18,6 +18,7 @@ from tests.fakes import FakeSegmenter, FakeTracker
 from webapp.shared.examples import ExampleSource
 
 STARTS_WITHIN = 180
+LOADS_WITHIN = 4.0
 RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
 
 
@@ -60,23 +61,30 @@ class RemoteTracker(FakeTracker):
 class OtherSegmenter(FakeSegmenter):
     """The fake under another name, as a backbone to choose."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
     @property
     def info(self) -> ModelInfo:
-        titles = {"base": "Other", "refined": "Other + cascade of fake"}
-        return ModelInfo("other", "cpu", "none", "none", {"titles": titles})
+        title = self.name.capitalize()
+        titles = {"base": title, "refined": f"{title} + cascade of fake"}
+        return ModelInfo(self.name, "cpu", "none", "none", {"titles": titles})
 
 
 def load_other(name: str) -> FakeSegmenter:
-    """Load the one backbone that can be had."""
-    if name != "other":
+    """Load one of the backbones that can be had; one takes its time."""
+    if name == "gone":
         raise InputError(f"The weights of {name} could not be fetched; use another backbone.")
-    return OtherSegmenter()
+    if name == "slow":
+        time.sleep(LOADS_WITHIN)
+    return OtherSegmenter(name)
 
 
 def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
     """Run the app until this process is ended."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    from refiner.files.pictures import read_picture
+    from refiner.files.reading import HERE
     from webapp.page import build_page, launch
     from webapp.shared.limits import Limits
     from webapp.shared.uploads import Uploads
@@ -87,14 +95,14 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
     uploads = Uploads(folder, current_visitor)
     page = build_page(
         RemoteSegmenter(knobs),
-        read_image=read_picture,
+        reader=HERE,
         uploads=uploads,
         examples=[example],
         results=RESULTS,
         variants={"LA + PR": FakeSegmenter},
         video=video_studio(RemoteTracker(knobs), limits, uploads),
         load_backbone=load_other,
-        backbones=("other", "gone"),
+        backbones=("other", "third", "slow", "gone"),
         limits=limits,
     )
     launch(page, uploads, "127.0.0.1", port, limits, quiet=True, mcp_server=True)

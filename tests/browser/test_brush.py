@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Request, expect
 
 from refiner.types import BoolArray
+from tests.browser.conftest import Server
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.browser.test_files import mask_of, png
 from tests.browser.test_live_curve import MEASURES, MODELS, scores, upload_truth, wait_points
@@ -180,6 +181,31 @@ def test_an_endless_stroke_is_sent_in_parts(visitor: Visitor) -> None:
     assert [len(stroke["points"]) for stroke in sent.strokes][0] == 1000
     assert len(sent.strokes) == 2
     assert sent.strokes[0]["points"][-1] == sent.strokes[1]["points"][0]
+
+
+def test_strokes_that_waited_go_in_messages_of_so_many_and_none_is_lost(
+    visitor: Visitor, server: Server
+) -> None:
+    visitor.do("brush_truth")
+    size(visitor, 0)
+    visitor.click(30, 30)
+    wait_curve(visitor, "The mask you brushed", 1)
+    sent = Sent(visitor)
+    server.knobs.seconds.value = 3.0
+    visitor.press("Escape")
+    visitor.click(350, 250)
+    visitor.press("m")
+    for number in range(45):
+        visitor.click(30 + 8 * (number % 40), 60 + 40 * (number // 40))
+    server.knobs.seconds.value = 0.0
+    visitor.settle("2")
+    visitor.page.wait_for_function(
+        "() => document.querySelector('.status').textContent !== 'Working…'"
+    )
+    visitor.painted()
+    assert len(sent.strokes) == 45
+    assert sent.messages >= 4  # the click, and at most 19 dots of 201 each in one
+    assert visitor.message() == ""
 
 
 def test_a_finger_paints_and_two_fingers_zoom(phone: Visitor) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from refiner.files.painting import mask_png
 from refiner.files.run_lengths import encode_rle
+from tests.browser.conftest import Server
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.fakes import disc
 
@@ -112,3 +114,42 @@ def test_a_backbone_that_cannot_be_had_is_told_and_the_old_one_stays(visitor: Vi
     expect(visitor.page.locator("#backbone input")).to_have_value("fake")
     visitor.click(300, 100)
     visitor.settle("2")
+
+
+def test_clicks_go_on_while_a_backbone_loads_which_the_page_says(
+    visitor: Visitor, browser: Browser, server: Server
+) -> None:
+    other = Visitor(browser, server.url)
+    choose(visitor, "slow")
+    expect(visitor.page.locator(".loaded")).to_have_text(re.compile(r"Loading slow… \d s"))
+    for one in (visitor, other):
+        one.click(300, 100)
+        one.settle("2")
+        assert one.masked(300, 100)
+    expect(visitor.page.locator(".loaded")).to_contain_text("Loading slow…")
+    expect(visitor.page.locator(".loaded")).to_contain_text("slow on cpu")
+    choose(visitor, "fake")
+    expect(visitor.page.locator(".loaded")).to_contain_text("fake on cpu")
+    visitor.settle("2")
+    other.close()
+
+
+def test_a_click_on_a_backbone_that_was_put_away_has_it_loaded_again(visitor: Visitor) -> None:
+    choose(visitor, "slow")
+    expect(visitor.page.locator(".loaded")).to_contain_text("slow on cpu")
+    tab = visitor.context.new_page()  # what visitors use is put away for what they use elsewhere
+    tab.goto(visitor.page.url)
+    for name in ("third", "other"):
+        tab.locator("#backbone input").click()
+        tab.get_by_role("option", name=name).click()
+        expect(tab.locator(".loaded")).to_contain_text(f"{name} on cpu")
+    tab.close()
+    visitor.page.bring_to_front()
+    visitor.click(300, 100)
+    visitor.wait_message("Loading slow…")
+    visitor.wait_fact("prompts", "2")
+    expect(visitor.page.locator(".pane.base canvas")).to_be_visible()
+    visitor.page.wait_for_function("() => !document.querySelector('.message').textContent")
+    visitor.settle("2")
+    assert visitor.masked(300, 100)
+    expect(visitor.page.locator(".loaded")).to_contain_text("slow on cpu")

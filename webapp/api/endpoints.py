@@ -18,7 +18,8 @@ from refiner.types import InputError, Mask, Prompts
 from webapp.api.inputs import TELL_SECONDS, Inbox, client_errors, read_box
 from webapp.api.track_video import ClipEndpoint
 from webapp.compare.queue import Jobs
-from webapp.compare.run import compare, pair_sample, read_plan
+from webapp.compare.run import compare, read_plan
+from webapp.compare.samples import pair_sample
 from webapp.shared import text
 from webapp.shared.backbones import Models
 from webapp.shared.events import EVENT
@@ -145,6 +146,7 @@ class Endpoints:
             pixels, scale = self._inbox.picture(image)
             file = self._inbox.file(mask)
             found = read_uploaded_masks(
+                self._inbox.reader,
                 file,
                 scale.worked_hw,
                 scale.original_hw,
@@ -198,7 +200,8 @@ class Endpoints:
         with client_errors():
             plan = read_plan(policy, prompts, seeds, self._limits)
             picture = self._inbox.file(image)
-            sample = pair_sample(picture.stem, picture, self._inbox.file(mask), self._limits)
+            truth = self._inbox.file(mask)
+            sample = pair_sample(picture.stem, picture, truth, self._limits, self._inbox.reader)
             job = self._jobs.start(secrets.token_hex(16))
             try:
                 next_told = 0.0
@@ -221,8 +224,8 @@ class Endpoints:
 def build_api(models: Models, inbox: Inbox, jobs: Jobs, studio: VideoStudio | None) -> None:
     """Add the endpoints to the page being built.
 
-    Those of pictures wait for the model with the page's events. Long work of programs waits in
-    queues of its own, and takes one of the page's places at a time.
+    Masks to refine wait for the model with the page's events. What may load a backbone and long work
+    wait in queues of their own, and take one of the page's places at a time.
 
     Args:
         models: the models.
@@ -232,7 +235,7 @@ def build_api(models: Models, inbox: Inbox, jobs: Jobs, studio: VideoStudio | No
     """
     endpoints = Endpoints(models, inbox, jobs)
     shared = {name: EVENT[name] for name in ("concurrency_limit", "concurrency_id")}
-    _add(endpoints.compare_image, **shared)
+    _add(endpoints.compare_image, concurrency_limit=1)
     _add(endpoints.refine_mask, **shared)
     _add(endpoints.prompt_curve, concurrency_limit=1)
     if studio is not None:

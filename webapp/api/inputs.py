@@ -10,13 +10,14 @@ from typing import Any
 
 import gradio as gr
 
+from refiner.files.reading import Reader
 from refiner.types import Box, Click, ImageArray, InputError
 from webapp.api.addresses import is_address, path_on_page
 from webapp.shared import text
 from webapp.shared.events import explain
 from webapp.shared.limits import Limits
 from webapp.shared.messages import MAX_COUNT, is_number
-from webapp.shared.pictures import ReadImage, read_within, worked_size
+from webapp.shared.pictures import read_within, worked_size
 from webapp.shared.uploads import Uploads
 
 TELL_SECONDS = 0.3
@@ -58,12 +59,12 @@ class Inbox:
     """Reads what was sent, within the limits of the page.
 
     Attributes:
-        read_image: reads a picture from a file; raises InputError if it cannot.
+        reader: reads files of strangers; raises InputError if it cannot.
         uploads: what was uploaded.
         limits: how much may be asked for.
     """
 
-    read_image: ReadImage
+    reader: Reader
     uploads: Uploads
     limits: Limits
 
@@ -88,7 +89,7 @@ class Inbox:
         Raises:
             InputError: it was not uploaded, is no picture, or too large.
         """
-        image = read_within(self.read_image, self.file(file), self.limits).pixels
+        image = read_within(self.reader, self.file(file), self.limits).pixels
         pixels = worked_size(image, self.limits)
         return pixels, Scale((pixels.shape[0], pixels.shape[1]), (image.shape[0], image.shape[1]))
 

@@ -42,6 +42,7 @@ PICTURE = (
     "band",
     "probabilities",
     "brush",
+    "backbone",
     "picture",
 )
 CLIP = (
@@ -81,7 +82,7 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
 
     Its events, each with a record that must be checked (`webapp.shared.messages`), are
     `edit_prompts`, `open_file`, `open_example`, `open_truth`, `drop_truth`, `give_mask`,
-    `open_session`, `show_differences`, `show_soft` and `export_file`. Each is answered by a later value
+    `open_session`, `load_model`, `show_differences`, `show_soft` and `export_file`. Each is answered by a later value
     of the component with the same `seq`; `show_differences` and `show_soft` add what they ask for to it.
 
     Args:
@@ -145,6 +146,8 @@ def _settings(
         "labels": labels,
         "colors": [list(color) for color in OBJECT_COLORS],
         "objects": limits.objects,
+        "actions": limits.actions,
+        "work": limits.work,
         "file_megabytes": megabytes,
         "accept": list(accept),
     }

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from refiner.data.archives import ArchiveLimits, open_archive, read_pair
-from refiner.data.pairing import MASK, PairNames, pair_names
 from refiner.evaluation.prompts import PromptSpec, click_rounds, sample_prompts, stable_seed
 from refiner.metrics import boundary, iou
 from refiner.types import BoolArray, ImageArray, InputError, Prompts, Segmenter
@@ -26,11 +23,8 @@ from webapp.compare.scores import (
     ScoreArray,
     summarise,
 )
-from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.messages import is_number
-from webapp.shared.pictures import worked_mask, worked_size
-from webapp.shared.uploads import Uploads
 
 OBJECTS_PER_STEP = 4
 """Masks asked of the model at once: others' clicks wait no longer than these take."""
@@ -70,32 +64,6 @@ def read_plan(policy: object, prompts: object, seeds: object, limits: Limits) ->
     most = _whole(prompts, MAX_PROMPTS, "prompts")
     draws = _whole(seeds, limits.compare_seeds, "seeds")
     return Plan(policy, most, 1 if policy == CLICKS else draws)
-
-
-def gather(
-    chosen: Sequence[Example], files: Sequence[str], uploads: Uploads, limits: Limits
-) -> list[Sample]:
-    """Return the pictures to compare on: examples and what was uploaded, pairs or ZIPs.
-
-    Raises:
-        InputError: there are none or too many, a file was not uploaded, does not pair, or is a
-            ZIP that is refused.
-    """
-    samples = [_of_example(example) for example in chosen]
-    stored = [uploads.file(file) for file in files]
-    zips = [file for file in stored if file.suffix.lower() == ".zip"]
-    for file in zips:
-        archive = open_archive(file, _archive_limits(limits))
-        samples += [_sample(pair, archive.read, limits) for pair in archive.pairs]
-    samples += _loose([file for file in stored if file not in zips], limits)
-    if not samples:
-        raise InputError("Choose an example, or upload pictures with their masks.")
-    if len(samples) > limits.compare_pictures:
-        raise InputError(
-            f"These are {len(samples)} pictures, at most {limits.compare_pictures} are compared in "
-            "one run; leave some out."
-        )
-    return samples
 
 
 def compare(
@@ -160,7 +128,7 @@ def measure(
     image, truths = sample.read()
     way = _by_clicks if plan.policy == CLICKS else _by_draws
     scores = yield from way(segmenter, plan, sample.name, image, truths)
-    return SampleScores(sample.name, scores)
+    return SampleScores(sample.name, scores, tuple(sample.notices()))
 
 
 def _by_draws(
@@ -223,59 +191,6 @@ def _by_clicks(
 def _score(mask: BoolArray, truth: BoolArray, rim: BoolArray) -> tuple[float, float]:
     """Return IoU and boundary IoU (`refiner.metrics.boundary_iou`, with the truth's rim known)."""
     return iou(mask, truth), iou(boundary(mask), rim)
-
-
-def _of_example(example: Example) -> Sample:
-    if example.truth is None:
-        raise InputError("That example has no true mask; choose another one.")
-    truth = example.truth
-    return Sample(example.label, lambda: (example.pixels, [truth]))
-
-
-def _loose(files: Sequence[Path], limits: Limits) -> list[Sample]:
-    """Pair files that were uploaded one by one; they are told apart by their names."""
-    if not files:
-        return []
-    by_name = {file.name: file for file in files}
-    if len(by_name) < len(files):
-        raise InputError("Two of the files have the same name; rename one.")
-    return [
-        pair_sample(pair.name, by_name[pair.image], by_name[pair.mask], limits)
-        for pair in pair_names(by_name)
-    ]
-
-
-def pair_sample(name: str, image: Path, mask: Path, limits: Limits) -> Sample:
-    """Return a picture and the mask of its one object, both files, as something to compare on."""
-    pair, most = PairNames(name, image.name, mask.name, MASK), _archive_limits(limits)
-    return _sample(pair, lambda pair: read_pair(pair, image, mask, most), limits)
-
-
-def _sample(
-    pair: PairNames,
-    read: Callable[[PairNames], tuple[ImageArray, tuple[BoolArray, ...]]],
-    limits: Limits,
-) -> Sample:
-    def scaled() -> tuple[ImageArray, list[BoolArray]]:
-        image, masks = read(pair)
-        pixels = worked_size(image, limits)
-        size_hw = pixels.shape[0], pixels.shape[1]
-        largest = sorted(masks, key=np.count_nonzero, reverse=True)[: limits.compare_objects]
-        truths = [worked_mask(mask, size_hw) for mask in largest]
-        truths = [truth for truth in truths if truth.any()]
-        if not truths:
-            raise InputError(f"{ascii(pair.name)}: its masks vanish at the size worked at.")
-        return pixels, truths
-
-    return Sample(pair.name, scaled)
-
-
-def _archive_limits(limits: Limits) -> ArchiveLimits:
-    return ArchiveLimits(
-        file_bytes=limits.file_megabytes * 1_000_000,
-        total_bytes=limits.archive_megabytes * 1_000_000,
-        pixels=limits.megapixels * 1_000_000,
-    )
 
 
 def _whole(value: object, most: int, name: str) -> int:

@@ -38,10 +38,15 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A picture with true masks: `read` gives both, one mask an object, and may raise InputError."""
+    """A picture with true masks.
+
+    `read` gives both, one mask an object, and may raise InputError; `notices` says what was understood
+    or left out when it was read last.
+    """
 
     name: str
     read: Callable[[], tuple[ImageArray, Sequence[BoolArray]]]
+    notices: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +54,12 @@ class SampleScores:
     """One picture: for each of `MODELS` the scores (seeds, prompts, objects, 2) in [0, 1].
 
     The last axis is IoU and boundary IoU; seeds and objects are those of the plan and the picture.
+    `notices` are the picture's.
     """
 
     name: str
     scores: Mapping[str, ScoreArray]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +90,15 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The outcome: a row a number of prompts and model; for clicks the effort of each model."""
+    """The outcome: a row a number of prompts and model; for clicks the effort of each model.
+
+    `notices` say of which picture what was understood or left out.
+    """
 
     plan: Plan
     rows: tuple[Row, ...]
     efforts: tuple[Effort, ...]
+    notices: tuple[str, ...] = ()
 
 
 def summarise(plan: Plan, measured: Sequence[SampleScores]) -> Comparison:
@@ -99,7 +110,8 @@ def summarise(plan: Plan, measured: Sequence[SampleScores]) -> Comparison:
     rows.sort(key=lambda row: row.prompts)
     clicks = plan.policy == CLICKS
     efforts = tuple(_effort(plan, model, measured) for model in MODELS if clicks)
-    return Comparison(plan, tuple(rows), efforts)
+    notices = tuple(f"{one.name}: {notice}" for one in measured for notice in one.notices)
+    return Comparison(plan, tuple(rows), efforts, notices)
 
 
 def csv_text(comparison: Comparison) -> str:

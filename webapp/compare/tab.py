@@ -12,10 +12,12 @@ import gradio as gr
 from refiner.evaluation.report.paper import PAPER
 from refiner.evaluation.report.plots import figure_bytes
 from refiner.evaluation.report.readme import measured, plots
+from refiner.files.reading import Reader
 from refiner.types import InputError, Segmenter
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
-from webapp.compare.run import MAX_PROMPTS, Progress, compare, gather, read_plan
+from webapp.compare.run import MAX_PROMPTS, Progress, compare, read_plan
+from webapp.compare.samples import gather
 from webapp.compare.scores import POLICIES, Comparison, csv_text
 from webapp.compare.text import COMPARE as TEXT
 from webapp.compare.variants import Loader, Variants, run_variants
@@ -29,7 +31,6 @@ from webapp.shared.uploads import Uploads
 
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FILES = ("csv", "svg", "png")
-_FILE_TYPES = [".zip", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"]
 REDRAW_SECONDS = 2.0
 _TELL_SECONDS = 0.2
 
@@ -39,6 +40,7 @@ Update = tuple[Any, ...]
 def build_compare_tab(
     page: gr.Blocks,
     segmenter: Segmenter,
+    reader: Reader,
     examples: Sequence[Example],
     limits: Limits,
     jobs: Jobs,
@@ -52,6 +54,7 @@ def build_compare_tab(
     Args:
         page: the page.
         segmenter: the model.
+        reader: reads files of strangers.
         examples: those with a true mask are offered.
         limits: how much a visitor may ask for.
         jobs: the runs of all visitors.
@@ -62,7 +65,7 @@ def build_compare_tab(
     """
     with gr.Tab(TEXT["count_tab"]):
         measurable = [one for one in examples if one.truth is not None]
-        _count_part(page, segmenter, measurable, limits, jobs, uploads)
+        _count_part(page, segmenter, reader, measurable, limits, jobs, uploads)
     with gr.Tab(TEXT["results_tab"]):
         _results_part(results)
     with gr.Tab(TEXT["variants_tab"]):
@@ -72,6 +75,7 @@ def build_compare_tab(
 def _count_part(
     page: gr.Blocks,
     segmenter: Segmenter,
+    reader: Reader,
     examples: Sequence[Example],
     limits: Limits,
     jobs: Jobs,
@@ -87,9 +91,8 @@ def _count_part(
                 label=TEXT["examples"],
                 visible=bool(names),
             )
-            files = gr.File(
-                file_count="multiple", file_types=_FILE_TYPES, label=TEXT["files"], height=140
-            )
+            # what is no picture is told in our words: gradio's check of types is a failure to its log
+            files = gr.File(file_count="multiple", label=TEXT["files"], height=140)
         with gr.Column():
             labels = [(TEXT[policy], policy) for policy in POLICIES]
             policy = gr.Radio(labels, value=POLICIES[0], label=TEXT["policy"])
@@ -105,7 +108,7 @@ def _count_part(
             gr.DownloadButton(TEXT[kind], interactive=False, elem_id=f"compare-{kind}")
             for kind in FILES
         ]
-    start = _runner(segmenter, {one.name: one for one in examples}, limits, jobs, uploads)
+    start = _runner(segmenter, reader, {one.name: one for one in examples}, limits, jobs, uploads)
     outputs = [notice, result, run, cancel, *downloads]
     inputs = [chosen, files, policy, prompts, seeds]
     run.click(start, inputs, outputs, trigger_mode="once", concurrency_limit=None, **PRIVATE)
@@ -115,6 +118,7 @@ def _count_part(
 
 def _runner(
     segmenter: Segmenter,
+    reader: Reader,
     examples: Mapping[str, Example],
     limits: Limits,
     jobs: Jobs,
@@ -128,7 +132,7 @@ def _runner(
             plan = read_plan(policy, prompts, seeds, limits)
             picked = [examples[name] for name in chosen or () if name in examples]
             job = jobs.start(str(request.session_hash))
-            samples = gather(picked, files or (), uploads, limits)
+            samples = gather(picked, files or (), uploads, limits, reader)
             yield _update(run=False, cancel=True, outcome="")
             yield from _told(compare(segmenter, plan, samples, jobs, job))
         except Exception as error:

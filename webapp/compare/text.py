@@ -40,6 +40,8 @@ COMPARE = {
     "failed": "objects not at 90 after {most}",
     "noc_note": "NoC: mean number of clicks to an IoU of 85 or 90 %; {most} where it is never "
     "reached.",
+    "notices": "How the pictures and masks were read: {count}",
+    "largest": "the {count} largest of {all} objects are compared",
     "csv": "Table (CSV)",
     "svg": "Plot (SVG)",
     "png": "Plot (PNG)",

@@ -69,7 +69,17 @@ def outcome(comparison: Comparison) -> str:
     if comparison.efforts:
         parts.append(_efforts(comparison))
     parts.append(_scores(comparison))
+    parts.append(_notices(comparison.notices))
     return "".join(parts)
+
+
+def _notices(notices: Sequence[str]) -> str:
+    """Return what was understood of the files, folded up; nothing if all of it was plain."""
+    if not notices:
+        return ""
+    items = "".join(f"<li>{plain(notice)}</li>" for notice in notices)
+    words = plain(TEXT["notices"].format(count=len(notices)))
+    return f'<details class="notices"><summary>{words}</summary><ul>{items}</ul></details>'
 
 
 def _scores(comparison: Comparison) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from refiner.files.mask_files import all_masks
+from refiner.files.reading import Reader
 from refiner.files.run_lengths import PackedPair
-from refiner.types import ImageArray, InputError, MaskPair, Segmenter, Timings
+from refiner.types import ImageArray, InputError, MaskPair, ModelInfo, Segmenter, Timings
 from webapp.image.photo import PhotoFile
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS
@@ -20,7 +21,7 @@ from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
 from webapp.shared.messages import Message, apply, file_stem, read_actions, read_text
-from webapp.shared.pictures import ReadImage, read_within, worked_size
+from webapp.shared.pictures import read_within, worked_size
 from webapp.shared.uploads import Uploads
 
 Publish = Callable[[ImageArray], str]
@@ -32,14 +33,32 @@ class Studio:
     """What the handlers work with; the same for all visitors."""
 
     models: Models
-    read_image: ReadImage
+    reader: Reader
     publish: Publish
     uploads: Uploads
     limits: Limits
 
+    def find(self, state: ImageState) -> Segmenter | None:
+        """Return the model that a visitor has chosen, the first unless they have, if it is loaded.
+
+        Loading takes long, and all who wait for a model would wait for that.
+        """
+        return self.models.find(state.backbone)
+
     def model(self, state: ImageState) -> Segmenter:
-        """Return the model that a visitor has chosen, the first unless they have."""
-        return self.models.get(state.backbone) if state.backbone else self.models.first
+        """Return the same.
+
+        Raises:
+            InputError: it is not loaded.
+        """
+        found = self.find(state)
+        if found is None:
+            raise InputError(text.PUT_AWAY.format(text.backbone_title(state.backbone)))
+        return found
+
+    def info(self, state: ImageState) -> ModelInfo:
+        """Return what the model that a visitor has chosen is, loaded or not."""
+        return self.models.info(state.backbone)
 
 
 def edit_picture(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
@@ -72,9 +91,11 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
         InputError: it was not uploaded, is too large, or is no picture.
     """
     file = studio.uploads.file(read_text(message.values, "path"))
-    photo = read_within(studio.read_image, file, studio.limits)
+    photo = read_within(studio.reader, file, studio.limits)
     pixels = worked_size(photo.pixels, studio.limits)
-    studio.model(state).prepare(pixels)
+    model = studio.find(state)
+    if model is not None:
+        model.prepare(pixels)
     picture = Picture(
         key=secrets.token_hex(8),
         pixels=pixels,
@@ -123,6 +144,7 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[I
         return Outcome(state)
     file = studio.uploads.file(read_text(message.values, "path"))
     reading = read_uploaded_masks(
+        studio.reader,
         file,
         picture.size_hw,
         picture.original_hw,
@@ -145,8 +167,8 @@ def choose_backbone(studio: Studio, state: ImageState, name: str) -> Outcome[Ima
     Raises:
         InputError: it is not on offer or cannot be loaded, or it refuses the prompts.
     """
-    if name == studio.model(state).info.backbone:
-        return Outcome(state)
+    if name == studio.info(state).backbone:
+        return Outcome(complete(studio, state))
     state = state.with_backbone(name)
     return Outcome(complete(studio, state))
 
@@ -154,17 +176,23 @@ def choose_backbone(studio: Studio, state: ImageState, name: str) -> Outcome[Ima
 def complete(studio: Studio, state: ImageState) -> ImageState:
     """Return the state with all answers and, where there is a truth, all scores.
 
+    If the model has been put away nothing is answered and the state is `loading`.
+
     Each answer is a call of its own: it depends on its own prompts only, to the last bit, so that
     a session can be replayed.
 
     Raises:
         InputError: the model refuses the picture or a prompt.
     """
+    missing, model = state.missing_answers(), studio.find(state)
+    loading = bool(missing) and model is None
+    if loading != state.loading:
+        state = replace(state, loading=loading)
     answers = {}
-    for number, item in enumerate(state.missing_answers(), start=1):
-        result = studio.model(state).segment(state.current_picture.pixels, [item.prompts])
-        answer_id = state.answers_made + number
-        answers[item] = _answer(answer_id, result.objects[0], result.timings)
+    if model is not None:
+        for answer_id, item in enumerate(missing, start=state.answers_made + 1):
+            result = model.segment(state.current_picture.pixels, [item.prompts])
+            answers[item] = _answer(answer_id, result.objects[0], result.timings)
     if answers:
         state = state.with_answers(answers)
     return with_scores(state, state.truth) if state.truth else state

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from threading import Thread
 from typing import Any
 
 import gradio as gr
 
-from refiner.types import InputError, ModelInfo
+from refiner.types import ModelInfo
 from webapp.image import actions
 from webapp.image.actions import Studio
 from webapp.image.reply import canvas_value
@@ -18,14 +22,25 @@ from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.backbones import Models
 from webapp.shared.events import EVENT, Outcome, explain, guarded
+from webapp.shared.messages import Message, read_message
 
 LOADING: dict[str, Any] = {
-    "concurrency_limit": 1,
+    "concurrency_limit": 8,
     "concurrency_id": "loading",
-    "show_progress": "minimal",
+    "show_progress": "hidden",
     "api_visibility": "private",
 }
-"""Loading takes minutes at worst, so it has a queue of its own: the others' clicks go on."""
+"""Loading takes minutes at worst, so it has a queue of its own: clicks on models at hand go on."""
+_TOLD_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A backbone to load: its name, which message of the canvas asks, and what went wrong."""
+
+    backbone: str = ""
+    message: Message = field(default_factory=lambda: read_message({}))
+    problem: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,21 +76,24 @@ def build_heading(models: Models, cost: str = "") -> Heading:
 
 
 def connect_heading(heading: Heading, studio: Studio, state: gr.State, canvas: gr.HTML) -> None:
-    """Let the selector load a backbone and answer the picture with it."""
+    """Let the selector load a backbone and answer the picture with it.
+
+    One that was put away for others is loaded again when the canvas, whose prompts lack answers then,
+    asks for that.
+    """
     if heading.selector is None:
         return
-    problem = gr.State("")
-    chosen = heading.selector.input(_loader(studio.models), heading.selector, problem, **LOADING)
-    chosen.then(
-        _chooser(studio),
-        [heading.selector, problem, state],
-        [state, canvas, heading.selector, heading.title],
-        **EVENT,
-    )
+    order = gr.State(Order())
+    told = [order, heading.title]
+    chosen = heading.selector.input(_chosen(studio.models), heading.selector, told, **LOADING)
+    missed = canvas.load_model(_missed(studio.models), state, told, **LOADING)
+    for loaded in (chosen, missed):
+        shown = [state, canvas, heading.selector, heading.title]
+        loaded.then(_chooser(studio), [order, state], shown, **EVENT)
 
 
-def heading_html(info: ModelInfo) -> str:
-    """Return the heading of a page that shows this model."""
+def heading_html(info: ModelInfo, doing: str = "") -> str:
+    """Return the heading of a page that shows this model, or what it is `doing` just now."""
     loaded = html.escape(text.loaded(info))
     links = " · ".join(
         f'<a href="{html.escape(link)}" target="_blank" rel="noopener">{name}</a>'
@@ -83,35 +101,62 @@ def heading_html(info: ModelInfo) -> str:
     )
     return (
         f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>"
-        f'<details class="loaded"><summary>{html.escape(text.model_line(info))} ▾</summary>'
+        f'<details class="loaded"><summary>{html.escape(doing or text.model_line(info))} ▾</summary>'
         f"<p>{loaded}</p></details><p>{links}</p>"
     )
 
 
-def _loader(models: Models) -> Callable[[str], str]:
-    def load(name: str) -> str:
-        """Load a backbone; return what went wrong."""
-        try:
-            models.get(name)
-        except Exception as error:
-            return explain(error)
-        return ""
+def _chosen(models: Models) -> Callable[[str], Iterator[tuple[Order, str]]]:
+    def load(name: str) -> Iterator[tuple[Order, str]]:
+        yield from _loading(models, Order(name))
 
     return load
 
 
+def _missed(models: Models) -> Callable[..., Iterator[tuple[Order, str]]]:
+    def load(state: ImageState, event: gr.EventData) -> Iterator[tuple[Order, str]]:
+        yield from _loading(models, Order(state.backbone, read_message(event._data)))
+
+    return load
+
+
+def _loading(models: Models, order: Order) -> Iterator[tuple[Order, str]]:
+    """Load a backbone; yield the order and the heading meanwhile, at the end with what went wrong."""
+    done: Future[Any] = Future()
+
+    def load() -> None:
+        try:
+            done.set_result(models.get(order.backbone))
+        except Exception as error:
+            done.set_exception(error)
+
+    # gradio's record of who is asking belongs to this thread
+    Thread(target=copy_context().run, args=(load,), daemon=True).start()
+    start, info = time.monotonic(), models.first.info
+    while not wait([done], _TOLD_SECONDS).done:
+        passed = round(time.monotonic() - start)
+        yield order, heading_html(info, text.loading(order.backbone, passed))
+    error = done.exception()
+    problem = explain(error) if isinstance(error, Exception) else ""
+    yield replace(order, problem=problem), heading_html(info, text.loading(order.backbone))
+
+
 def _chooser(studio: Studio) -> Callable[..., tuple[ImageState, dict[str, Any], str, str]]:
-    def choose(
-        name: str, problem: str, state: ImageState
-    ) -> tuple[ImageState, dict[str, Any], str, str]:
+    def choose(order: Order, state: ImageState) -> tuple[ImageState, dict[str, Any], str, str]:
         def action() -> Outcome[ImageState]:
-            if problem:
-                raise InputError(problem)
-            return actions.choose_backbone(studio, state, name)
+            if order.problem:
+                return Outcome(replace(state, loading=False), order.problem)
+            return actions.choose_backbone(studio, state, order.backbone)
 
         outcome = guarded(state, action)
-        info = studio.model(outcome.state).info
-        value = canvas_value(outcome.state, None, message=outcome.message, titles=text.titles(info))
+        info, message = studio.info(outcome.state), order.message
+        value = canvas_value(
+            outcome.state,
+            message.seq or None,
+            message.have,
+            message=outcome.message,
+            titles=text.titles(info),
+        )
         return outcome.state, value, info.backbone, heading_html(info)
 
     return choose

@@ -30,6 +30,7 @@ def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[Im
     state.scene.find(chosen)
     file = studio.uploads.file(read_text(message.values, "path"))
     reading = read_uploaded_masks(
+        studio.reader,
         file,
         picture.size_hw,
         picture.original_hw,

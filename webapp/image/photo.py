@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from refiner.files.pictures import scaled_mask
+from refiner.files.reading import Reader
 from refiner.types import Box, Click, ImageArray, InputError, Mask, MaskPair, Prompts
 from webapp.image.state import Picture
 from webapp.shared.limits import Limits
-from webapp.shared.pictures import ReadImage, read_within
+from webapp.shared.pictures import read_within
 from webapp.shared.uploads import link
 
 
@@ -29,7 +30,7 @@ class PhotoFile:
         weakref.finalize(self, self.path.unlink, True)
 
 
-def photo_pixels(picture: Picture, read_image: ReadImage, limits: Limits) -> ImageArray:
+def photo_pixels(picture: Picture, reader: Reader, limits: Limits) -> ImageArray:
     """Return a picture at its own size, uint8 RGB (height, width, 3); large ones are read again.
 
     Raises:
@@ -37,7 +38,7 @@ def photo_pixels(picture: Picture, read_image: ReadImage, limits: Limits) -> Ima
     """
     if picture.file is None or picture.size_hw == picture.original_hw:
         return picture.pixels
-    pixels = read_within(read_image, picture.file.path, limits).pixels
+    pixels = read_within(reader, picture.file.path, limits).pixels
     if pixels.shape[:2] != picture.original_hw:
         raise InputError("The photo's file is no longer what it was; open it again.")
     return pixels

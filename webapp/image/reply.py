@@ -10,6 +10,7 @@ from refiner.files.results import prompts_value
 from refiner.files.run_lengths import encode_rle
 from webapp.image.state import ImageState, MaskRecord, Picture, PictureAnswer, SceneObject
 from webapp.image.truth_curve import curves_value, play_value
+from webapp.shared import text
 from webapp.shared.events import file_value
 from webapp.shared.messages import pair_value
 
@@ -45,7 +46,8 @@ def canvas_value(
         "truth": _truth(state, have),
         "can_undo_truth": bool(state.truths_past),
         "can_redo_truth": bool(state.truths_future),
-        "message": message,
+        "loading": state.loading,
+        "message": message or (text.loading(state.backbone) if state.loading else ""),
     }
 
 

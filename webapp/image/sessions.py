@@ -60,7 +60,7 @@ def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome
             f"The session belongs to another picture, of {session.size_hw[1]} x "
             f"{session.size_hw[0]} pixels as worked on; open that picture first."
         )
-    check_model(session, studio.model(state).info)
+    check_model(session, studio.info(state))
     _check_limits(session, studio.limits)
     state = complete(studio, _with_objects(state, session))
     differ = _differing(state, session)

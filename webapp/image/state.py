@@ -12,7 +12,7 @@ from refiner.types import BoolArray, ImageArray, InputError, Prompts, Timings
 from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
 
 CURVE_STEPS = 8
-"""How many steps on the way to one object are answered at most when they came together."""
+"""How many steps on the way to the objects are answered at most when they came together."""
 
 
 class HeldFile(Protocol):
@@ -80,12 +80,14 @@ class Truth:
         mask: bool (height, width), of the picture's size as worked on; not empty.
         label: where it comes from, in words.
         id: tells it apart; none of an answer's.
+        rim: `refiner.metrics.boundary` of the mask; None until something is measured.
         scores: what was measured against it, by the answer's id.
     """
 
     mask: BoolArray
     label: str
     id: int = 0
+    rim: BoolArray | None = None
     scores: Mapping[int, TruthScores] = field(default_factory=dict)
 
 
@@ -133,7 +135,8 @@ class Scene(Objects[SceneObject]):
 class ImageState(PromptState[Scene]):
     """A picture, its scene and its truth, and those before and after for undo and redo.
 
-    The truths have a history of their own, which is walked while they are brushed.
+    The truths have a history of their own, which is walked while they are brushed. While it is
+    `loading`, answers lack because the backbone is not there.
     """
 
     scene: Scene = field(default_factory=Scene)
@@ -143,6 +146,7 @@ class ImageState(PromptState[Scene]):
     truths_past: tuple[MaskRecord | None, ...] = ()
     truths_future: tuple[MaskRecord | None, ...] = ()
     backbone: str = ""
+    loading: bool = False
 
     @property
     def current_picture(self) -> Picture:
@@ -217,15 +221,16 @@ class ImageState(PromptState[Scene]):
     def missing_answers(self) -> list[SceneObject]:
         """Return what has prompts but no answer.
 
-        That is objects and, with a truth, the latest steps on the way to each: the curve has a
-        point for every click, also of those that came together.
+        That is objects and, with a truth, the latest steps on the way to them: the curve has a point
+        for every click, also of those that came together, but for more than `CURVE_STEPS` of these.
         """
-        missing: list[SceneObject] = []
-        for item in self.scene.objects:
-            way = self.path(item.id) if self.truth else [item]
-            steps = [step for step in way if step.answer is None and not step.prompts.empty]
-            missing += steps[-CURVE_STEPS:]
-        return missing
+        wanted = [item for item in self.scene.objects if _unanswered(item)]
+        if not self.truth:
+            return wanted
+        steps = [step for item in self.scene.objects for step in self.path(item.id)]
+        steps = [step for step in steps if _unanswered(step) and step not in wanted]
+        steps.sort(key=lambda step: step.prompts_used)
+        return steps[-CURVE_STEPS:] + wanted
 
     def path(self, object_id: int) -> list[SceneObject]:
         """Return an object as it grew prompt by prompt to what it is now.
@@ -265,6 +270,10 @@ class ImageState(PromptState[Scene]):
         last_id = max([self.answers_made, *(answer.id for answer in answers.values())])
         past = tuple(map(fill, self.past))
         return replace(self, scene=fill(self.scene), past=past, answers_made=last_id)
+
+
+def _unanswered(item: SceneObject) -> bool:
+    return item.answer is None and not item.prompts.empty
 
 
 def _packed_truth(truth: Truth | None) -> MaskRecord | None:

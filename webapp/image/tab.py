@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from refiner.files.reading import Reader
 from refiner.types import ImageArray, InputError
 from webapp.browser import downloads, prompt_canvas
 from webapp.image import actions
@@ -29,7 +30,7 @@ from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.measured import finding, mean_curve
 from webapp.shared.messages import Message, Values, read_message, read_text
-from webapp.shared.pictures import ReadImage, jpeg, thumbnail
+from webapp.shared.pictures import jpeg, thumbnail
 from webapp.shared.uploads import Uploads
 
 _NOTHING: dict[str, Any] = {}
@@ -41,7 +42,7 @@ _Find = Callable[[ImageState, Message], dict[str, Any]]
 def build_image_tab(
     page: gr.Blocks,
     models: Models,
-    read_image: ReadImage,
+    reader: Reader,
     examples: Sequence[Example],
     limits: Limits,
     heading: Heading,
@@ -49,7 +50,7 @@ def build_image_tab(
     results: Path | None,
 ) -> gr.State:
     """Add the tab's components to the page being built, connect them and return their state."""
-    studio = Studio(models, read_image, _publish, uploads, limits)
+    studio = Studio(models, reader, _publish, uploads, limits)
     gallery = {example.name: (example, _publish(example.pixels)) for example in examples}
     titles = text.titles(models.first.info)
     start = {
@@ -134,11 +135,11 @@ def _download(studio: Studio, state: ImageState, message: Message) -> dict[str, 
 
 
 def _export(studio: Studio, state: ImageState, wanted: Values) -> tuple[str, bytes]:
-    info = studio.model(state).info
+    info = studio.info(state)
     if wanted.get("kind") == "session":
         name = f"{state.current_picture.name}_session.json"
         return name, session_file(state, info, studio.limits)
-    photo = partial(photo_pixels, state.current_picture, studio.read_image, studio.limits)
+    photo = partial(photo_pixels, state.current_picture, studio.reader, studio.limits)
     return picture_file(state, info, wanted, photo)
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
-from refiner.metrics import boundary_iou, iou
+from refiner.metrics import boundary, iou
 from refiner.types import BoolArray
 from webapp.image.state import ImageState, PictureAnswer, Truth, TruthScores
 
 
 def with_scores(state: ImageState, truth: Truth) -> ImageState:
     """Return the state with all that its curves show measured against its truth."""
-    scores = dict(truth.scores)
-    for item in state.scene.objects:
-        for step in state.path(item.id):
-            if step.answer and step.answer.id not in scores:
-                scores[step.answer.id] = _scores(step.answer, truth.mask)
-    return replace(state, truth=replace(truth, scores=scores))
+    steps = [step for item in state.scene.objects for step in state.path(item.id)]
+    answers = {step.answer.id: step.answer for step in steps if step.answer}
+    new = [answer for key, answer in answers.items() if key not in truth.scores]
+    if not new:
+        return state
+    rim = boundary(truth.mask) if truth.rim is None else truth.rim
+    scores = {answer.id: _scores(answer, truth.mask, rim) for answer in new}
+    return replace(state, truth=replace(truth, rim=rim, scores={**truth.scores, **scores}))
 
 
 def curves_value(state: ImageState, truth: Truth) -> dict[str, list[list[float]]]:
@@ -47,12 +49,12 @@ def play_value(truth: Truth) -> list[list[float]]:
     return [[click.x, click.y] for click in clicks]
 
 
-def _scores(answer: PictureAnswer, truth: BoolArray) -> TruthScores:
+def _scores(answer: PictureAnswer, truth: BoolArray, rim: BoolArray) -> TruthScores:
     masks = answer.pair.masks()
     base, refined = masks.base.mask, masks.refined.mask
     return TruthScores(
         iou(base, truth),
-        boundary_iou(base, truth),
+        iou(boundary(base), rim),
         iou(refined, truth),
-        boundary_iou(refined, truth),
+        iou(boundary(refined), rim),
     )

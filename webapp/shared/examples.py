@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from refiner.files.mask_files import read_mask
+from refiner.files.reading import Reader
 from refiner.types import BoolArray, Box, Click, ImageArray, InputError, Prompts
 from refiner.video_types import FramePrompts
 from webapp.shared.limits import Limits
-from webapp.shared.pictures import ReadImage, read_within, worked_mask, worked_size
+from webapp.shared.pictures import read_within, worked_mask, worked_size
 
 CURVES = "curves.json"
 """The file beside the examples with what `curves.py` there measured."""
@@ -90,13 +91,13 @@ class ClipSource:
     truth: TrueMasks | None = None
 
 
-def load(source: ExampleSource, read_image: ReadImage, limits: Limits) -> Example:
+def load(source: ExampleSource, reader: Reader, limits: Limits) -> Example:
     """Read the picture of `source` and scale it and its prompts to the size worked at.
 
     Raises:
         InputError: the picture or its mask cannot be read.
     """
-    image = read_within(read_image, source.file, limits).pixels
+    image = read_within(reader, source.file, limits).pixels
     pixels = worked_size(image, limits)
     x_scale, y_scale = pixels.shape[1] / image.shape[1], pixels.shape[0] / image.shape[0]
     box = source.prompts.box

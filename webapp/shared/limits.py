@@ -22,6 +22,7 @@ class Limits:
         objects: objects in one picture.
         clicks: clicks of one object.
         actions: actions in one message of the browser.
+        work: what the strokes of one message may cost, see `webapp.shared.messages.work_of`.
         waiting: requests that may wait for the model.
         sessions: visitors whose pictures are held at the same time.
         idle_seconds: how long an idle visitor's picture is held.
@@ -48,10 +49,11 @@ class Limits:
     objects: int = 5
     clicks: int = 50
     actions: int = 200
+    work: int = 4000
     waiting: int = 24
     sessions: int = 100
     idle_seconds: int = 3600
-    backbones: int = 1
+    backbones: int = 2
     video_megabytes: int = 70
     video_long_side: int = 1280
     video_seconds: int = 30

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from refiner.files.labels import AUTO, LabelChoice, MaskFile
-from refiner.files.mask_files import read_masks
+from refiner.files.reading import Reader
 from refiner.types import InputError
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Values
@@ -25,6 +25,7 @@ def read_choice(values: Values) -> LabelChoice:
 
 
 def read_uploaded_masks(
+    reader: Reader,
     file: Path,
     size_hw: tuple[int, int],
     original_hw: tuple[int, int],
@@ -36,6 +37,7 @@ def read_uploaded_masks(
     """Read the masks of a picture, as it is worked on or as it was before it was scaled down.
 
     Args:
+        reader: reads files of strangers.
         file: the masks.
         size_hw: the size the picture is worked on at, and that of the masks returned.
         original_hw: its size before.
@@ -46,7 +48,7 @@ def read_uploaded_masks(
     Raises:
         InputError: as `refiner.files.mask_files.read_masks`.
     """
-    return read_masks(
+    return reader.masks(
         file,
         size_hw,
         picture=name,

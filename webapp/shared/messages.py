@@ -21,6 +21,8 @@ Apply = Callable[[Any, Values, Limits], Any]
 
 MAX_COUNT = 2**53
 MAX_IDS = 1000
+STROKE_WORK = 200
+"""What painting a stroke costs beside its points; `panes/scene.js` counts alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,30 @@ def read_actions(message: Message, limits: Limits) -> list[Values]:
     """Return the list of actions of a message.
 
     Raises:
-        InputError: it is no list of records, or too long.
+        InputError: it is no list of records, too long, or too much work.
     """
     actions = message.values.get("actions")
     if not isinstance(actions, list) or not all(isinstance(item, dict) for item in actions):
         raise InputError("The page sent something unreadable; reload it and try again.")
     if len(actions) > limits.actions:
         raise InputError(f"At most {limits.actions} actions fit in one step; do fewer at once.")
+    work = sum(map(work_of, actions))
+    if work > limits.work:
+        raise InputError(
+            f"The strokes of one step may cost {limits.work}, {STROKE_WORK} each and 1 a point; these "
+            f"cost {work}. Paint fewer or shorter ones at once."
+        )
     return actions
+
+
+def work_of(action: Values) -> int:
+    """Return what an action costs: painting a stroke takes time, anything else next to none.
+
+    What must be asked of the model is no matter of single actions: only what an object comes to is
+    answered, and of the steps of a curve so many.
+    """
+    points = action.get("points")
+    return STROKE_WORK + len(points) if isinstance(points, list) else 0
 
 
 def apply(

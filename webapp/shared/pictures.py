@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Protocol
 
 from PIL import Image
 
 from refiner.files.annotations.parts import nearest_mask
 from refiner.files.pictures import Picture, scaled_down
+from refiner.files.reading import Reader
 from refiner.types import BoolArray, ImageArray, InputError, check_image
 from webapp.shared.limits import Limits
 
@@ -18,24 +18,13 @@ MIN_SIDE = 8
 """Pixels of the shorter side below which a picture is refused."""
 
 
-class ReadImage(Protocol):
-    """Reads a picture from a file, within bounds that are checked before it is decoded."""
-
-    def __call__(self, source: Path, /, *, max_bytes: int, max_pixels: int) -> Picture:
-        """Return its pixels, and what of it is shown otherwise than it is stored.
-
-        Raises:
-            InputError: it is no picture, or over a bound.
-        """
-
-
-def read_within(read_image: ReadImage, file: Path, limits: Limits) -> Picture:
+def read_within(reader: Reader, file: Path, limits: Limits) -> Picture:
     """Read a picture, at most as large as the limits allow.
 
     Raises:
         InputError: it is no picture, or too large.
     """
-    return read_image(
+    return reader(
         file,
         max_bytes=limits.file_megabytes * 1_000_000,
         max_pixels=limits.megapixels * 1_000_000,

@@ -24,6 +24,7 @@ TOUCHED_TRUTH = {
     EXAMPLE_TRUTH: "The example's mask as you touched it up.",
     UPLOADED_TRUTH: "The mask you uploaded, as you touched it up.",
 }
+PUT_AWAY = "{} was put away for others meanwhile; click, and it is loaded again."
 FAILED = (
     "Something went wrong on the server; your picture and prompts are kept. Try again, or undo "
     "the last step."
@@ -54,6 +55,20 @@ def gpu_cost(click_seconds: int | None) -> str:
     if click_seconds is None:
         return ""
     return GPU_COST.format(click=click_seconds, day=GPU_DAY, member=GPU_DAY_MEMBER)
+
+
+def backbone_title(name: str) -> str:
+    """Return what people call a backbone."""
+    family, dash, size = name.partition("-")
+    if family != "sam2.1" or not dash:
+        return name
+    return f"SAM 2.1 {size.replace('-plus', '+').capitalize()}"
+
+
+def loading(backbone: str, seconds: int = 0) -> str:
+    """Say that a backbone is being loaded, and for how long."""
+    since = f" {seconds} s" if seconds else ""
+    return f"Loading {backbone_title(backbone)}…{since}"
 
 
 def titles(info: ModelInfo) -> dict[str, str]:

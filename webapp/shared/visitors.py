@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from gradio.context import LocalContext
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webapp.shared.uploads import ANYONE, Uploads
@@ -69,7 +71,8 @@ class Visitors:
             send = self._owning(send, visitor)
         elif scope["method"] == "GET" and not visitor and headers.get("x-gradio-user") != "mcp":
             send = _greeting(send, scope)
-        await self.app(scope, receive, send)
+        with suppress(ClientDisconnect):  # a sender who breaks off is no failure of the server
+            await self.app(scope, receive, send)
 
     def _owning(self, send: Send, visitor: str) -> Send:
         """Return what sends the reply to an upload once it is whole and names the files' owner."""
@@ -146,4 +149,5 @@ def sweeping(uploads: Uploads) -> Callable[[Any], AbstractAsyncContextManager[No
 async def _sweep(uploads: Uploads) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
+        gc.collect()  # what a visitor left may lie in cycles, which nobody looks at while all is idle
         await asyncio.to_thread(uploads.sweep)

@@ -1,36 +1,72 @@
-"""The process that decodes pictures for `walled`: `python -m refiner.files.decoding.decoder BYTES`.
+"""The process that decodes for `walled`: `python -m refiner.files.decoding.decoder BYTES`.
 
-A request is a line of JSON on standard input: `path`, `max_bytes` and `max_pixels`. The answer is a
-line of JSON on standard output: `error`, or `shape` and `notices` before the pixels themselves.
+A request is a line of JSON on standard input: `what` is asked, the `path` of the file or how many
+`bytes` of content follow, and `options`. The answer is a line of JSON on standard output: `error`, or
+the `shapes` of the arrays of bytes that follow it, and what else is told of them.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import BinaryIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
 
-from refiner.files.pictures import read_picture
+import numpy as np
+
+from refiner.files.pictures import Source, read_picture
 from refiner.types import InputError
 
 OPEN_FILES = 64
 
+Found = tuple[Sequence[Any], dict[str, Any]]
+"""Arrays of uint8, and what is told of them."""
+
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer every request until there are no more."""
+    """Found every request until there are no more."""
     for line in requests:
         request = json.loads(line)
+        path, size = request.get("path"), request.get("bytes")
+        source: Source = requests.read(size) if path is None else path
         try:
-            picture = read_picture(
-                request["path"], max_bytes=request["max_bytes"], max_pixels=request["max_pixels"]
-            )
+            arrays, told = ANSWERS[request["what"]](source, request["options"])
         except InputError as error:
             answers.write(json.dumps({"error": str(error)}).encode() + b"\n")
         else:
-            head = {"shape": picture.pixels.shape, "notices": picture.notices}
+            head = {"shapes": [array.shape for array in arrays], **told}
             answers.write(json.dumps(head).encode() + b"\n")
-            answers.write(picture.pixels.data)
+            for array in arrays:
+                answers.write(np.ascontiguousarray(array).data)
         answers.flush()
+
+
+def _picture(source: Source, options: Mapping[str, Any]) -> Found:
+    picture = read_picture(source, **options)
+    return [picture.pixels], {"notices": picture.notices}
+
+
+def _masks(source: Source, options: dict[str, Any]) -> Found:
+    from refiner.files.labels import LabelChoice  # most that is asked for is pictures
+    from refiner.files.reading import HERE
+
+    size_hw, choice = options.pop("size_hw"), LabelChoice(*options.pop("choice"))
+    found = HERE.masks(source, size_hw, choice=choice, **options)
+    bits = [np.packbits(item.mask) for item in found.masks]
+    return bits, {"labels": [item.label for item in found.masks], "notices": found.notices}
+
+
+def _numbers(source: Source, options: Mapping[str, Any]) -> Found:
+    from refiner.files.reading import HERE
+
+    return [HERE.numbers(source, **options)], {}
+
+
+ANSWERS: Mapping[str, Callable[[Source, dict[str, Any]], Found]] = {
+    "picture": _picture,
+    "masks": _masks,
+    "numbers": _numbers,
+}
 
 
 def limit(memory: int) -> None:

@@ -16,7 +16,9 @@ import pytest
 from PIL import Image
 
 from refiner.files.decoding.walled import WalledReader
+from refiner.files.labels import LabelChoice
 from refiner.files.pictures import read_picture
+from refiner.files.reading import HERE
 from refiner.types import InputError
 
 BOUNDS = {"max_bytes": 20_000_000, "max_pixels": 40_000_000}
@@ -71,6 +73,36 @@ def test_what_is_refused_is_refused_in_the_same_words(
     assert reader._child.pid == child and said.encode("ascii", "backslashreplace").decode() in str(
         own.value
     )
+
+
+def test_masks_and_label_maps_are_those_of_this_process(
+    reader: WalledReader, tmp_path: Path
+) -> None:
+    labels = np.zeros((30, 41), np.uint8)
+    labels[4:9, 5:30], labels[12:25, 8:17] = 1, 2
+    Image.fromarray(labels).save(tmp_path / "labels.png")
+    content = (tmp_path / "labels.png").read_bytes()
+    yolo = b"0 0.1 0.1 0.9 0.1 0.5 0.8\n"
+    for source in (tmp_path / "labels.png", content, yolo):
+        own, other = (one.masks(source, (30, 41), **BOUNDS) for one in (HERE, reader))
+        assert [item.label for item in own.masks] == [item.label for item in other.masks]
+        for one, two in zip(own.masks, other.masks, strict=True):
+            assert np.array_equal(one.mask, two.mask) and two.mask.dtype == np.bool_
+        assert own.notices == other.notices
+    assert np.array_equal(reader.numbers(content, **BOUNDS), labels)
+    options = {"choice": LabelChoice("binary"), "drawn_hw": (60, 82), "picture": "a.png", **BOUNDS}
+    (both,) = reader.masks(content, (30, 41), **options).masks
+    assert np.array_equal(both.mask, HERE.masks(content, (30, 41), **options).masks[0].mask)
+
+
+def test_a_mask_that_is_refused_is_refused_in_the_same_words(reader: WalledReader) -> None:
+    said = []
+    for one in (HERE, reader):
+        for source in (b"{", b"", b"GIF89a"):
+            with pytest.raises(InputError) as refused:
+                one.masks(source, (30, 41), **BOUNDS)
+            said.append(str(refused.value))
+    assert said[:3] == said[3:] and "damaged JSON" in said[0]
 
 
 def test_a_process_killed_while_it_decodes_is_an_error_once(

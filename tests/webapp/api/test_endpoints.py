@@ -12,7 +12,7 @@ import pytest
 
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
 from refiner.files.painting import mask_png
-from refiner.files.pictures import read_picture
+from refiner.files.reading import HERE
 from refiner.files.run_lengths import decode_rle
 from refiner.metrics import boundary_iou, iou
 from refiner.types import Box, Click, Prompts
@@ -41,7 +41,7 @@ class Caller:
     def __init__(self, folder: Path, clip: FakeFrames | None = None, **limits: int) -> None:
         self.bench = Bench(folder, clip, **limits)
         self.folder = folder
-        inbox = Inbox(read_picture, self.bench.uploads, self.bench.studio.limits)
+        inbox = Inbox(HERE, self.bench.uploads, self.bench.studio.limits)
         self.endpoint = ClipEndpoint(self.bench.studio, inbox)
 
     def track(self, *arguments: Any, content: bytes = b"a clip", **options: Any) -> Iterator[Any]:
@@ -208,7 +208,7 @@ class Measurer:
         self.jobs = Jobs(kept)
         self.segmenter = FakeSegmenter()
         self.uploads = Uploads(folder, lambda: "me")
-        inbox = Inbox(read_picture, self.uploads, kept)
+        inbox = Inbox(HERE, self.uploads, kept)
         self.endpoints = Endpoints(Models(self.segmenter), inbox, self.jobs)
         self.mask = mask_png(TRUTH)
 

@@ -14,11 +14,13 @@ from PIL import Image
 from refiner.data.manifest import Row as ManifestRow
 from refiner.evaluation.photos import evaluate_images
 from refiner.evaluation.prompts import parse_prompt_specs
+from refiner.files.reading import HERE
 from refiner.types import BoolArray, InputError
 from tests.fakes import RADIUS, FakeSegmenter, disc, upload
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
-from webapp.compare.run import OBJECTS_PER_STEP, compare, gather, measure, read_plan
+from webapp.compare.run import OBJECTS_PER_STEP, compare, measure, read_plan
+from webapp.compare.samples import gather
 from webapp.compare.scores import (
     CLICKS,
     RANDOM,
@@ -235,22 +237,46 @@ def test_uploads_are_paired_scaled_and_cut_to_the_largest_objects(tmp_path: Path
     files = [upload(uploads, name, content) for name, content in sent.items()]
     example = Example("wheel", "Wheel", GREY, (120, 160), "", None, TRUTH)  # type: ignore[arg-type]
     limits = Limits(long_side=80, compare_objects=1)
-    found = gather([example], files, uploads, limits)
+    found = gather([example], files, uploads, limits, HERE)
     assert [one.name for one in found] == ["Wheel", "dog/0", "b"]
     image, truths = found[1].read()
     assert image.shape == (60, 80, 3)
     assert len(truths) == 1
     assert truths[0].sum() == pytest.approx(TRUTH.sum() / 4, rel=0.05)
     with pytest.raises(InputError, match="3 pictures, at most 2"):
-        gather([example], files, uploads, Limits(compare_pictures=2))
+        gather([example], files, uploads, Limits(compare_pictures=2), HERE)
+
+
+def test_what_was_understood_and_left_out_of_uploads_is_told_with_the_outcome(
+    tmp_path: Path,
+) -> None:
+    labels = (TRUTH + 2 * SMALL).astype(np.uint8)
+    clear = Image.fromarray(GREY).convert("RGBA")
+    clear.putpixel((0, 0), (0, 0, 0, 0))
+    buffer = io.BytesIO()
+    clear.save(buffer, "PNG")
+    uploads = Uploads(tmp_path, lambda: "me")
+    sent = {"<b>.png": buffer.getvalue(), "<b>_mask.png": png(labels)}
+    sent |= {"plain.png": png(GREY), "plain_mask.png": png(SMALL)}
+    files = [upload(uploads, name, content) for name, content in sent.items()]
+    samples = gather([], files, uploads, Limits(compare_objects=1), HERE)
+    comparison = run(Plan(RANDOM, 1, 1), samples)[-1].comparison
+    assert comparison is not None
+    assert all(notice.startswith("<b>: ") for notice in comparison.notices)
+    told = " ".join(comparison.notices)
+    assert "transparent in parts" in told and "the 1 largest of 2 objects" in told
+    shown = outcome(comparison)
+    assert plain(comparison.notices[0]) in shown and "<b>:" not in shown
+    alone = run(Plan(RANDOM, 1, 1), [sample("a", TRUTH)])[-1].comparison
+    assert alone is not None and "notices" not in outcome(alone)
 
 
 def test_nothing_chosen_and_files_from_elsewhere_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Choose an example"):
-        gather([], [], Uploads(tmp_path, lambda: "me"), LIMITS)
+        gather([], [], Uploads(tmp_path, lambda: "me"), LIMITS, HERE)
     for path in ("/etc/passwd", __file__, "../a.zip"):
         with pytest.raises(InputError, match="did not arrive"):
-            gather([], [path], Uploads(tmp_path, lambda: "me"), LIMITS)
+            gather([], [path], Uploads(tmp_path, lambda: "me"), LIMITS, HERE)
 
 
 def test_plot_and_csv_agree() -> None:

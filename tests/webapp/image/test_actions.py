@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.files.pictures import read_picture
+from refiner.files.reading import HERE
 from refiner.files.run_lengths import decode_rle
 from refiner.types import Box, Click, ImageArray, InputError, Prompts
 from tests import fakes
@@ -186,14 +186,14 @@ def test_a_large_photo_stays_until_its_picture_is_closed(studio: Studio) -> None
     message = upload(studio, png(noise))
     state = actions.upload_picture(studio, ImageState(), message).state
     Path(str(message.values["path"])).unlink()
-    read = photo_pixels(state.current_picture, studio.read_image, studio.limits)
+    read = photo_pixels(state.current_picture, studio.reader, studio.limits)
     assert np.array_equal(read, noise)
     assert len(list((studio.uploads.root / "photos").iterdir())) == 1
     state = actions.upload_picture(studio, state, upload(studio, png(noise[:100, :100]))).state
     gc.collect()
     assert not list((studio.uploads.root / "photos").iterdir())
     assert (
-        photo_pixels(state.current_picture, studio.read_image, studio.limits)
+        photo_pixels(state.current_picture, studio.reader, studio.limits)
         is state.current_picture.pixels
     )
 
@@ -218,9 +218,7 @@ def test_a_bad_file_is_refused_in_words(studio: Studio, content: bytes) -> None:
 
 
 def test_too_many_pixels_are_refused(studio: Studio) -> None:
-    small = Studio(
-        studio.models, read_picture, studio.publish, studio.uploads, Limits(megapixels=1)
-    )
+    small = Studio(studio.models, HERE, studio.publish, studio.uploads, Limits(megapixels=1))
     message = upload(studio, png(np.zeros((1200, 1000, 3), np.uint8)))
     with pytest.raises(InputError):
         actions.upload_picture(small, ImageState(), message)
@@ -239,7 +237,7 @@ def test_a_small_picture_is_not_scaled(grey: ImageArray) -> None:
 
 
 def test_an_example_opens_with_its_masks(studio: Studio, example: ExampleSource) -> None:
-    loaded = load(example, read_picture, Limits())
+    loaded = load(example, HERE, Limits())
     state = actions.open_example_picture(studio, ImageState(), loaded, "picture.jpg").state
     assert state.current_picture.licence == example.licence
     assert state.scene.find(1).answer is not None
@@ -250,7 +248,7 @@ def test_prompts_of_an_example_are_scaled_with_it(example: ExampleSource) -> Non
     source = ExampleSource(
         "half", "Half", example.file, "", Prompts((Click(100, 150),), Box(40, 40, 80, 120))
     )
-    loaded = load(source, read_picture, Limits(long_side=200))
+    loaded = load(source, HERE, Limits(long_side=200))
     assert loaded.pixels.shape == (150, 200, 3)
     assert loaded.prompts.clicks == (Click(50, 75),)
     assert loaded.prompts.box == Box(20, 20, 40, 60)
@@ -261,7 +259,7 @@ def test_all_installed_examples_can_be_opened(studio: Studio) -> None:
     assert len(sources) >= 5
     assert len({source.name for source in sources}) == len(sources)
     for source in sources:
-        loaded = load(source, read_picture, Limits())
+        loaded = load(source, HERE, Limits())
         assert source.licence
         actions.open_example_picture(studio, ImageState(), loaded, "picture.jpg")
 

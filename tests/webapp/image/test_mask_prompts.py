@@ -123,9 +123,7 @@ def test_only_uploaded_files_are_read(studio: Studio, opened: ImageState) -> Non
 
 
 def test_the_limit_counts_objects_that_are_there(studio: Studio, opened: ImageState) -> None:
-    small = Studio(
-        studio.models, studio.read_image, studio.publish, studio.uploads, Limits(objects=2)
-    )
+    small = Studio(studio.models, studio.reader, studio.publish, studio.uploads, Limits(objects=2))
     state = opened.add_object()
     with pytest.raises(InputError, match="room for 1"):
         give_mask(small, state, given(small, coco(ONE, TWO)))

@@ -222,3 +222,15 @@ def test_the_longest_stroke_with_the_widest_brush_is_drawn(
 ) -> None:
     way = [[number % 400, number % 300] for number in range(MAX_POINTS)]
     assert mask_of(send(studio, opened, stroke(*way, radius=200)).state).all()
+
+
+def test_a_message_of_more_strokes_than_are_worth_a_step_is_refused_whole(
+    studio: Studio, opened: ImageState
+) -> None:
+    long = stroke(*[[number % 400, 9] for number in range(MAX_POINTS)], radius=3)
+    state = send(studio, opened, *[long] * 3).state
+    assert mask_of(state).any()
+    outcome = send(studio, opened, *[long] * 4)
+    assert outcome.state is opened
+    assert "may cost 4000" in outcome.message and "these cost 4800" in outcome.message
+    assert send(studio, opened, *[click(9, 9)] * 40).message == ""

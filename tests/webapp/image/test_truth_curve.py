@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from refiner.files.run_lengths import decode_rle
-from refiner.metrics import boundary_iou, iou
+from refiner.metrics import boundary, boundary_iou, iou
 from refiner.types import BoolArray, InputError
 from tests.fakes import FakeSegmenter, disc
 from tests.webapp.image.test_actions import click, edits, upload
-from webapp.image import actions
+from webapp.image import actions, truth_curve
 from webapp.image.actions import Studio
 from webapp.image.reply import canvas_value
-from webapp.image.state import ImageState, Truth
+from webapp.image.state import CURVE_STEPS, ImageState, Truth
 from webapp.shared.messages import Message, read_message
 
 TRUTH = disc((300, 400), 120, 150, 60)
@@ -75,6 +75,35 @@ def test_clicks_that_came_together_have_a_point_each_as_if_they_came_alone(
     assert counts(state) == [1, 2, 3]
     assert isinstance(studio.models.first, FakeSegmenter)
     assert [len(call) for call in studio.models.first.calls] == [1, 1, 1]
+
+
+def test_one_message_asks_the_model_only_so_often(studio: Studio, known: ImageState) -> None:
+    objects = [{"type": "add_object"}] * 4
+    many = [click(5 * x, 9 * one, target=one) for one in range(1, 6) for x in range(1, 35)]
+    state = actions.edit_picture(studio, known, edits(*objects, *many)).state
+    assert isinstance(studio.models.first, FakeSegmenter)
+    assert len(studio.models.first.calls) == 5 + CURVE_STEPS
+    assert all(item.answer for item in state.scene.objects)
+
+
+def test_the_rim_of_a_truth_is_found_once(
+    studio: Studio, known: ImageState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[BoolArray] = []
+
+    def counted(mask: BoolArray) -> BoolArray:
+        seen.append(mask)
+        return boundary(mask)
+
+    monkeypatch.setattr(truth_curve, "boundary", counted)
+    state = known
+    for x in (90, 130, 170):
+        state = actions.edit_picture(studio, state, edits(click(x, 150))).state
+    assert len(seen) == 1 + 2 * 3
+    brush = {"type": "brush", "points": [[9, 9]], "radius": 5, "erase": False}
+    state = actions.edit_picture(studio, state, edits(brush)).state
+    assert state.truth is not None and state.truth.rim is not None
+    assert np.array_equal(state.truth.rim, boundary(state.truth.mask))
 
 
 def test_undo_takes_points_away_and_redo_brings_them_back(

@@ -58,13 +58,26 @@ studio.scene = (() => {
     return app.shown.objects.find((item) => item.id === app.selected) || null;
   }
 
+  const STROKE_WORK = 200;
+
+  // Takes from the edits that wait as many as the server takes at once, at least one.
+  function takeUnsent(app) {
+    const { actions, work } = app.most;
+    let count = 0, cost = 0;
+    for (const { points } of app.unsent) {
+      cost += points ? STROKE_WORK + points.length : 0;
+      if (count && (count === actions || cost > work)) break;
+      count++;
+    }
+    return app.unsent.splice(0, count);
+  }
+
   // While one message is under way further edits wait and go together in the next. The server takes a
   // message of one number once, so that it can be sent again when its answer was lost.
   async function sendEdits(app) {
     if (app.flight || app.opening || !app.unsent.length) return;
-    const flight = { seq: ++app.seq, actions: app.unsent };
+    const flight = { seq: ++app.seq, actions: takeUnsent(app) };
     app.flight = flight;
-    app.unsent = [];
     await call(app, "edit_prompts", {
       picture: app.picture.key, number: ++app.edits, have: [...app.answers.keys()], actions: flight.actions,
     }, {
