@@ -35,7 +35,8 @@ A file that is uploaded:
 
 1. `panes/files.js` sends it; `webapp.shared.visitors.Visitors` gives each browser a cookie, and
 2. moves what gradio has stored into a folder of its own: `webapp.shared.uploads.Uploads.add`.
-3. The event that names it gets it by `webapp.shared.uploads.Uploads.file`, if the same visitor asks.
+3. The event that names it gets it by `webapp.shared.uploads.Uploads.file`, if the same visitor asks,
+   and has it decoded by a `refiner.files.reading.Reader`, in a process of its own.
 
 A frame of a clip:
 

@@ -1,4 +1,11 @@
-"""Animated pictures frame by frame: GIF, WebP, PNG and AVIF, through Pillow."""
+"""Animated pictures frame by frame: GIF, WebP, PNG and AVIF, through Pillow.
+
+They are decoded in this process, not behind `decoding.walled`, whose one process would be taken for all
+the frames while others wait for their pictures. What bounds them: the four formats are told by content,
+frames and pixels are counted before any is kept, one frame is held at a time, and whoever writes them
+as a video (`refiner.clips.stills`) gives up after some minutes. What is left to a wall of their own is
+a decoder that crashes.
+"""
 
 from __future__ import annotations
 

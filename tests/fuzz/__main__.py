@@ -22,7 +22,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         hosted(Path(folder) / "host", KEPT_SECONDS) as host,
     ):
-        grown = raid(host, options.count, options.seed, lambda words: print(words, flush=True))  # noqa: T201
+        grown = raid(host, options.count, options.seed)
     seconds = time.monotonic() - started
     print(f"{options.count} uploads in {seconds:.0f} s; memory grew by {grown / 1e6:.0f} MB")  # noqa: T201
 
