@@ -73,7 +73,7 @@
   const picture = {
     scene,
     receive,
-    below: 134,
+    below: 156,
     fields: () => ({ mean: props.value.mean || null, examples: props.value.examples || [] }),
     answer: (app, id) => app.answers.get(id),
     export: (app, data) => call(app, "export_file", {
