@@ -174,7 +174,6 @@ def pair_value(pair: PackedPair) -> dict[str, Any]:
     return {
         "base": dict(pair.base),
         "refined": dict(pair.refined),
-        "quality": [pair.base_quality, pair.refined_quality],
     }
 
 

@@ -179,7 +179,6 @@ CANVAS = {
     "scaled": "worked at {to}, scaled down from {from}",
     "held": "{count} clicks collected; release Ctrl to run",
     "agreement": "Agreement (IoU)",
-    "quality": "Predicted quality",
     "prompts": "Prompts used",
     "clicks_box": "{clicks} + box",
     "encode": "Image encoder",

@@ -97,7 +97,7 @@ def asked(answers: object) -> Message:
 
 def test_an_edit_s_reply_has_the_masks_and_nothing_measured_of_them(two: ImageState) -> None:
     for answer in canvas_value(two, 1)["answers"]:
-        assert answer.keys() == {"id", "base", "refined", "quality", "timings"}
+        assert answer.keys() == {"id", "base", "refined", "timings"}
 
 
 def test_answers_are_measured_when_they_are_asked_about(two: ImageState) -> None:

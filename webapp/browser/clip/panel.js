@@ -124,14 +124,6 @@ studio.clipPanel = (() => {
     return [part("base", base), " / ", part("refined", refined)];
   }
 
-  function showQuality(app) {
-    const item = chosenObject(app), answer = item && item.answer !== null && app.doc.answer(app, item.answer);
-    ["base", "refined"].forEach((model, index) => {
-      app.root.querySelector(".pane." + model + " i").textContent = answer
-        ? app.labels.quality + " " + percent(answer.quality[index]) : "";
-    });
-  }
-
   function showFigures(app) {
     const rows = clipFigures(app);
     app.root.querySelector(".facts").replaceChildren(...rows.map(([label, value, name]) => {
@@ -170,7 +162,6 @@ studio.clipPanel = (() => {
     enable(app);
     if (!app.clip) return;
     showClip(app);
-    showQuality(app);
     showFigures(app);
     showEstimate(app);
     showTrack(app);
