@@ -43,6 +43,7 @@ PICTURE = (
     "probabilities",
     "brush",
     "backbone",
+    "restore",
     "picture",
 )
 CLIP = (

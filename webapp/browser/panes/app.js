@@ -27,7 +27,7 @@ studio.app = (() => {
       labels: props.settings.labels, colors: props.settings.colors, most: props.settings,
       server: { objects: [], next_id: 1 }, shown: { objects: [], next_id: 1 },
       unsent: [], flight: null, seq: 0, edits: 0, awaited: new Map(), trouble: "",
-      opening: 0, opened: 0, aside: null, sending: null, lastOpening: null,
+      opening: 0, opened: 0, aside: null, sending: null, sent: null, lastOpening: null,
       answers: new Map(), layers: new Map(), picture: null, image: null,
       view: makeView(), viewName: "overlay", tool: "positive", opacity: 0.5, split: 0.5, selected: 0,
       held: [], draft: null, press: null, hovered: null, fingers: new Map(), space: false,

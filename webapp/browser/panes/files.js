@@ -53,6 +53,7 @@ studio.files = (() => {
     if (!isWelcome(app, file)) return app.say(app.labels.no_picture);
     if (!isSmall(app, file)) return;
     const seq = beginOpening(app), wanted = () => app.opening === seq;
+    app.sent = { seq, file };
     const named = new File([file], "upload", { type: file.type });
     // The server takes a sent file away when it opens it, so a second attempt sends it again.
     for (const failed of ["lost", "given_up"]) {
@@ -137,5 +138,5 @@ studio.files = (() => {
     listenDrops(app);
   }
 
-  return { listenChooser, listenFiles, openExample, sendFile };
+  return { listenChooser, listenFiles, openExample, openFile, sendFile };
 })();

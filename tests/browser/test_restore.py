@@ -1,0 +1,82 @@
+"""What was drawn survives a reload, a closed tab and another address of the server's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.studio import HIGH, WIDE, Visitor
+from tests.browser.test_files import png
+
+pytestmark = pytest.mark.browser
+
+
+def kept(visitor: Visitor) -> None:
+    """Wait until what was drawn last has been stored."""
+    visitor.page.wait_for_timeout(900)
+
+
+def come_back(visitor: Visitor, way: str) -> None:
+    if way == "reload":
+        visitor.page.reload()
+    else:
+        address = visitor.page.url
+        visitor.page.close()
+        visitor.page = visitor.context.new_page()
+        visitor.page.goto(address)
+    visitor.settle("1")
+
+
+@pytest.mark.parametrize("way", ["reload", "closed tab"])
+def test_an_own_picture_comes_back_with_all_its_objects(visitor: Visitor, way: str) -> None:
+    picture = png(np.full((HIGH, WIDE, 3), 120, np.uint8))
+    visitor.upload("mine.png", picture)
+    expect(visitor.page.locator(".about-picture")).to_contain_text("Your picture")
+    visitor.settle()
+    visitor.click(300, 100)
+    visitor.settle("1")
+    visitor.do("new_object")
+    visitor.drag((20, 30), (80, 90))
+    visitor.settle("0 + box")
+    before = visitor.clicks()
+    kept(visitor)
+    come_back(visitor, way)
+    offer = visitor.page.locator(".restore")
+    expect(offer).to_contain_text("your work on mine.png: objects 2, clicks 1")
+    visitor.do("restore_work")
+    visitor.settle("0 + box")
+    expect(offer).to_be_hidden()
+    expect(visitor.page.locator(".about-picture")).to_contain_text("Your picture")
+    assert visitor.clicks() == before
+    assert visitor.masked(300, 130)
+
+
+def test_clicks_on_an_example_come_back(visitor: Visitor) -> None:
+    visitor.click(300, 100)
+    visitor.settle("2")
+    before = visitor.clicks()
+    kept(visitor)
+    come_back(visitor, "reload")
+    visitor.do("restore_work")
+    visitor.settle("2")
+    assert visitor.clicks() == before
+
+
+def test_what_is_forgotten_is_offered_no_more(visitor: Visitor) -> None:
+    visitor.click(300, 100)
+    visitor.settle("2")
+    kept(visitor)
+    come_back(visitor, "reload")
+    visitor.do("forget_work")
+    kept(visitor)
+    come_back(visitor, "reload")
+    kept(visitor)
+    expect(visitor.page.locator(".restore")).to_be_hidden()
+
+
+def test_who_did_nothing_is_offered_nothing(visitor: Visitor) -> None:
+    kept(visitor)
+    come_back(visitor, "reload")
+    kept(visitor)
+    expect(visitor.page.locator(".restore")).to_be_hidden()
