@@ -16,5 +16,5 @@ def build_about_tab(limits: Limits) -> None:
     about = Path(__file__).with_name("about.md").read_text(encoding="utf-8")
     words = {**asdict(limits), "gpu_day": text.GPU_DAY, "gpu_day_member": text.GPU_DAY_MEMBER}
     gr.Markdown(about.format(**words), elem_classes="about")
-    keys = "\n".join(f"- **{key}**: {does}" for key, does in text.KEYS)
+    keys = "\n".join(f"- **{key}**: {does}" for key, does in text.IMAGE_KEYS)
     gr.Markdown(f"### {text.KEYS_TITLE}\n\n{keys}", elem_classes="about")

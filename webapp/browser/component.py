@@ -39,6 +39,7 @@ PICTURE = (
     "loupe",
     "inset",
     "errors",
+    "crosshair",
     "band",
     "probabilities",
     "brush",

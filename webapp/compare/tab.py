@@ -26,6 +26,7 @@ from webapp.image.state import ImageState
 from webapp.shared.events import explain, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
+from webapp.shared.measured import finding
 from webapp.shared.pictures import jpeg
 from webapp.shared.uploads import Uploads
 
@@ -211,6 +212,8 @@ def _results_part(results: Path | None) -> None:
     except InputError as error:
         gr.Markdown(str(error))
         return
+    if sentence := finding(results):
+        gr.Markdown(f"**{sentence}**", elem_classes="compare")
     for name, figure in drawn.items():
         label = TEXT["results_plot"].format(name)
         gr.HTML(picture(figure, tall[name], label), elem_classes="compare")

@@ -386,6 +386,11 @@ KEYS = (
 )
 IMAGE_KEYS = (
     *KEYS,
+    ("Arrows, Shift+arrows", "move a crosshair, faster"),
+    (
+        "Enter, Shift+Enter",
+        "at the crosshair: what the tool does, or does not belong; twice for a box",
+    ),
     (", and .", "previous and next region of disagreement"),
     ("M", "brush the true mask, or end it"),
     ("X, [ and ]", "while brushing: erase or paint, size of the brush"),

@@ -82,6 +82,6 @@
   };
   studio.app.start(picture, [
     studio.menus, studio.probabilities, panel, studio.verdict, studio.band, studio.maskPrompts, studio.loupe,
-    studio.inset, studio.errors, studio.brush, studio.play, studio.curve, studio.backbone, studio.restore,
+    studio.inset, studio.errors, studio.crosshair, studio.brush, studio.play, studio.curve, studio.backbone, studio.restore,
   ]);
 })();
