@@ -85,7 +85,7 @@ def under_the_box() -> np.ndarray:
 def test_a_tracked_clip_is_exported_as_it_is_shown(
     browser: Browser, url: str, clip: Path, tmp_path: Path
 ) -> None:
-    viewer = Viewer(browser, url, "2")
+    viewer = Viewer(browser, url, "0 + box")
     viewer.context.set_default_timeout(WAIT)
     viewer.open(clip)
     expect(viewer.tab.locator(".estimate")).to_contain_text("for 5 frames")

@@ -177,13 +177,13 @@ def test_views_and_zoom_ask_nothing_of_the_server(visitor: Visitor) -> None:
 
 
 def test_zoom_is_linked_and_clicks_land_where_they_are_seen(visitor: Visitor) -> None:
-    visitor.page.mouse.move(*visitor.at(300, 140))
+    visitor.page.mouse.move(*visitor.at(300, 150))
     for _ in range(5):
         visitor.page.mouse.wheel(0, -240)
-    visitor.page.mouse.click(*visitor.at(300, 140, "base"))
+    visitor.page.mouse.click(*visitor.at(300, 150, "base"))
     visitor.settle("2")
     x, y, _ = visitor.clicks()[0][1]
-    assert (x, y) == (pytest.approx(300, abs=1), pytest.approx(140, abs=1))
+    assert (x, y) == (pytest.approx(300, abs=1), pytest.approx(150, abs=1))
     left, right = (
         visitor.canvas(model).evaluate("canvas => canvas.toDataURL().length")
         for model in ("base", "refined")

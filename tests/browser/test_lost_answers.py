@@ -176,7 +176,7 @@ def test_a_download_that_does_not_come_can_be_had_again(
     drawn: Visitor, server: Server, way: Way
 ) -> None:
     fault = Fault(drawn.page, server.url, "export_file", way)
-    drawn.page.locator('[data-export="json"]').click()
+    drawn.button('[data-export="json"]').click()
     drawn.wait_message("The download has not come")
     fault.end()
     assert len(json.loads(drawn.download("json")[1])["objects"]) == 1

@@ -56,6 +56,7 @@ def test_a_refiner_trained_on_an_official_backbone_answers_in_the_app(
 ) -> None:
     options = train_command._options
     monkeypatch.setattr(train_command, "_options", lambda *of: replace(options(*of), dev_samples=1))
+    monkeypatch.setattr(train_command, "speed_up", lambda base: False)  # compiling takes longer
     out = tmp_path / "run"
     ask = ["train", "refiner", "--backbone", BACKBONE, "--weights", str(official)]
     ask += ["--data", str(photos), "--steps", "1", "--pictures", "1", "--masks", "1"]

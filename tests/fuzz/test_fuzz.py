@@ -14,4 +14,4 @@ def test_the_same_seed_gives_the_same_uploads() -> None:
 
 def test_hostile_uploads_and_kills_leave_nothing_behind(tmp_path: Path) -> None:
     with hosted(tmp_path / "host", seconds=3) as host:
-        raid(host, 60, seed=7, rounds=1)
+        raid(host, 30, seed=7, rounds=1)
