@@ -387,7 +387,7 @@ def test_a_closed_tab_leaves_no_files(browser: Browser, server: Server, clip: Pa
     other.do("track")
     expect(other.tab.locator(".status")).to_have_text(re.compile("of 24 frames"))
     other.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60  # a busy machine must not decide
     while any((server.files / "clips").iterdir()) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any((server.files / "clips").iterdir())
