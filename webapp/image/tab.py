@@ -58,7 +58,6 @@ def build_image_tab(
         "examples": _strip(gallery),
         "mean": mean_curve(results),
         "finding": finding(results),
-        "about": text.loaded(models.first.info),
     }
     state = gr.State(ImageState(), time_to_live=limits.idle_seconds)
     canvas = prompt_canvas(start, limits, elem_id="prompt-canvas")

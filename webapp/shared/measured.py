@@ -43,9 +43,10 @@ def finding(results: Path | None) -> str:
 
 def _rows(results: Path | None, name: str, source: str) -> list[dict[str, Any]]:
     """Return the rows of a document of `evaluate`; none where it is not there or another thing."""
+    if results is None:
+        return []
     try:
-        assert results is not None
         document = json.loads((results / name).read_text(encoding="utf-8"))
         return [row for row in document["rows"] if row["source"] == source]
-    except (AssertionError, OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return []

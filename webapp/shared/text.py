@@ -245,7 +245,7 @@ CANVAS = {
     "verdict_mixed": "With {prompts}: IoU {iou}, outline {biou} against the true mask.",
     "verdict_change": "{from} → {to} %",
     "verdict_agree": "The two masks agree on {iou}.",
-    "verdict_mean": "After {count} on other photos, the outline is right on {base} with SAM2 and on "
+    "verdict_mean": "After {count} on the measured photos the outline scores {base} with SAM2 and "
     "{refined} with SAM2Refiner, on average.",
     "prompts_box": "a box",
     "prompts_mask": "a mask",

@@ -2,6 +2,7 @@
 //
 // A tab passes a document: a picture or a clip. It says which `fields` the app has for it, what its
 // `scene` is, an `answer` by its id, how to `receive` a value of the server and how to `export`.
+// One whose panes fill the window says how much stands `below` them; `narrowView` is its first on a phone.
 // Features add to it; each returns a record of any of `commands` by the names of buttons, `keys`,
 // `views` (painters), `show`, `paintUnder` (above masks, below prompts), `busy`, and a `mode`: while
 // it is `active` its own commands, keys and `gesture` go first.
@@ -106,7 +107,7 @@ studio.app = (() => {
     watchConnection();
     new ResizeObserver(app.layout).observe(app.stage);
     showExamples(app, props.value.examples || []);
-    setMode(app, window.innerWidth <= 700 && doc.below ? "swipe" : "overlay");
+    setMode(app, (window.innerWidth <= 700 && doc.narrowView) || "overlay");
     const take = () => doc.receive(app, JSON.parse(JSON.stringify(props.value)));
     watch("value", () => {
       app.loaded = true;

@@ -74,6 +74,7 @@
     scene,
     receive,
     below: 156,
+    narrowView: "swipe",
     fields: () => ({ mean: props.value.mean || null, examples: props.value.examples || [] }),
     answer: (app, id) => app.answers.get(id),
     export: (app, data) => call(app, "export_file", {
