@@ -61,6 +61,23 @@ class Studio:
         return self.models.info(state.backbone)
 
 
+Act = Callable[[ImageState, Message], Outcome[ImageState]]
+
+
+def once(act: Act) -> Act:
+    """Return what does the same, but no message twice: one that is late is sent again, and both come."""
+
+    def acted(state: ImageState, message: Message) -> Outcome[ImageState]:
+        words = state.words_for(message.seq)
+        if words is not None:
+            return Outcome(state, words)
+        outcome = act(state, message)
+        told = outcome.state.having_told(message.seq, outcome.message, state)
+        return Outcome(told, outcome.message)
+
+    return acted
+
+
 def edit_picture(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:
     """Apply the actions of one message in order, then segment what changed.
 

@@ -13,6 +13,8 @@ from webapp.shared.editing import HISTORY, Objects, PromptState, SceneItem
 
 CURVE_STEPS = 8
 """How many steps on the way to the objects are answered at most when they came together."""
+TOLD = 100
+"""How many messages are remembered as answered."""
 
 
 class HeldFile(Protocol):
@@ -136,7 +138,9 @@ class ImageState(PromptState[Scene]):
     """A picture, its scene and its truth, and those before and after for undo and redo.
 
     The truths have a history of their own, which is walked while they are brushed. While it is
-    `loading`, answers lack because the backbone is not there.
+    `loading`, answers lack because the backbone is not there. `told` are the numbers of the messages
+    answered last with the words of the answers, `opened` is the number of the one that opened the
+    picture.
     """
 
     scene: Scene = field(default_factory=Scene)
@@ -147,6 +151,8 @@ class ImageState(PromptState[Scene]):
     truths_future: tuple[MaskRecord | None, ...] = ()
     backbone: str = ""
     loading: bool = False
+    told: tuple[tuple[int, str], ...] = ()
+    opened: int = 0
 
     @property
     def current_picture(self) -> Picture:
@@ -173,7 +179,22 @@ class ImageState(PromptState[Scene]):
             scene=scene or Scene(),
             answers_made=self.answers_made,
             backbone=self.backbone,
+            told=self.told,
         )
+
+    def words_for(self, seq: int) -> str | None:
+        """Return the words with which a message was answered; None if it was not yet.
+
+        One that an opening has overtaken was about what is no longer open.
+        """
+        return "" if 0 < seq < self.opened else dict(self.told).get(seq)
+
+    def having_told(self, seq: int, words: str, before: ImageState) -> ImageState:
+        """Note that a message to the state `before`, numbered from 1, was answered with these words."""
+        if not seq:
+            return self
+        opened = before.opened if self.picture is before.picture else seq
+        return replace(self, told=(*self.told, (seq, words))[-TOLD:], opened=opened)
 
     def with_truth(self, mask: BoolArray | None, label: str = "") -> ImageState:
         """Take a mask as the ground truth, as a step of its history; an empty one is none."""

@@ -86,7 +86,12 @@ def build_image_tab(
         (canvas.open_session, open_session),
     ]
     for event, act in events:
-        event(responder(partial(act, studio), canvas_value), state, [state, canvas], **EVENT)
+        event(
+            responder(actions.once(partial(act, studio)), canvas_value),
+            state,
+            [state, canvas],
+            **EVENT,
+        )
     canvas.show_differences(_shower("differences", differences_value), state, canvas, **EVENT)
     canvas.show_soft(_shower("soft", partial(_soft, studio)), state, canvas, **EVENT)
     canvas.export_file(_exporter(studio), state, [canvas, files], **EVENT)

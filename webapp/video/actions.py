@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -45,25 +46,30 @@ def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
     Raises:
         InputError: it was not uploaded, is too large, or is no clip.
     """
+    held = studio.store.opened(owner, message.seq)
+    if held is not None:
+        return Reply(held, frame=0)
     path = read_text(message.values, "path")
     refuse_large(studio.uploads.file(path), studio.limits)
 
     def take(folder: Path) -> Path:
         return studio.uploads.take(path, folder / "clip")
 
-    reply = _open(studio, owner, take, label=text.YOUR_CLIP)
-    if reply.job is not None:
-        reply.job.name = file_stem(message.values, "clip")
-    return reply
+    name = file_stem(message.values, "clip")
+    return _open(studio, owner, take, text.YOUR_CLIP, name, message.seq)
 
 
-def open_example_clip(studio: VideoStudio, source: ClipSource, owner: str) -> Reply:
+def open_example_clip(studio: VideoStudio, source: ClipSource, owner: str, opening: int) -> Reply:
     """Open an example clip with its starting prompts, answered.
 
     Raises:
         InputError: it cannot be read, or the model refuses its prompts.
     """
-    return _open(studio, owner, lambda folder: source.file, source.label, source)
+    held = studio.store.opened(owner, opening)
+    if held is not None:
+        return Reply(held, frame=0)
+    take, name = (lambda folder: source.file), source.name
+    return _open(studio, owner, take, source.label, name, opening, source)
 
 
 def _open(
@@ -71,15 +77,19 @@ def _open(
     owner: str,
     take: Callable[[Path], Path],
     label: str,
+    name: str,
+    opening: int,
     example: ClipSource | None = None,
 ) -> Reply:
+    asked = time.monotonic()
     job = new_job(studio, owner, take, label, example)
+    job.name, job.opening, job.asked = name, opening, asked
     try:
         first = job.read(0)
         job.frame_bytes = len(jpeg(first, PICTURE_QUALITY))
         studio.pace.measure(studio.tracker, first)
         job.state = _answer(studio, job, job.state)
-        studio.store.add(job)
+        job = studio.store.add(job)
     except BaseException:
         job.close()
         raise

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from cachetools import TTLCache
+
 from refiner.types import ImageArray, InputError
 from refiner.video_types import Frames
 from webapp.shared.examples import TrueMasks
@@ -23,6 +25,7 @@ from webapp.video.state import VideoState
 from webapp.video.work import Work
 
 _SWEEP_SECONDS = 30
+_OPENS_WITHIN = 600
 GONE = "That clip is no longer held here; open it again, please."
 
 
@@ -67,6 +70,8 @@ class ClipJob:
         truth: the true masks, where they are known.
         frame_bytes: about how many bytes of one frame a browser gets.
         work: what is being done, or was done last.
+        opening: the number of the message that opened it; 0 without one.
+        asked: when that came, on the monotonic clock.
         caller: gradio's context of the visitor's last event, by which a lent GPU knows whom it is
             lent to; the calls that start work have none.
     """
@@ -87,6 +92,8 @@ class ClipJob:
     frame_bytes: int = 0
     results: Results = field(default_factory=Results)
     work: Work | None = None
+    opening: int = 0
+    asked: float = field(default_factory=time.monotonic)
     caller: Context = field(default_factory=copy_context)
     touched: float = 0.0
     closed: bool = False
@@ -119,11 +126,13 @@ class ClipJob:
         """End the decoder and any work, and delete the files."""
         if self.work:
             self.work.cancel.set()
-        with self.reading:
-            self.closed = True
-            self.clip.close()
-            self.whole.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            with self.reading:
+                self.closed = True
+                self.clip.close()
+                self.whole.close()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Store:
@@ -134,6 +143,7 @@ class Store:
         self.most = most
         self.idle_seconds = idle_seconds
         self._jobs: dict[str, ClipJob] = {}
+        self._left: TTLCache[str, float] = TTLCache(10_000, _OPENS_WITHIN)
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
@@ -147,14 +157,32 @@ class Store:
         folder.mkdir(parents=True)
         return key, folder
 
-    def add(self, job: ClipJob) -> None:
+    def opened(self, owner: str, opening: int) -> ClipJob | None:
+        """Return the visitor's clip if a message of this number, or a later one, has opened it."""
+        for job in list(self._jobs.values()):
+            if job.owner == owner and 0 < opening <= job.opening:
+                return job
+        return None
+
+    def add(self, job: ClipJob) -> ClipJob:
         """Hold a clip; the visitor's former one goes, and the longest idle one if all are taken.
 
+        Returns:
+            What the visitor has then: one that the same message or a later one has opened stays, and
+            `job` is closed.
+
         Raises:
-            InputError: all places are taken by clips that are being worked on.
+            InputError: the visitor has left meanwhile, or all places are taken by clips that are
+                being worked on.
         """
         job.touched = time.monotonic()
         with self._lock:
+            if self._left.get(job.owner, 0.0) > job.asked:
+                raise InputError(GONE)
+            held = self.opened(job.owner, job.opening)
+            if held is not None:
+                job.close()
+                return held
             gone = [old for old in self._jobs.values() if old.owner == job.owner]
             rest = [old for old in self._jobs.values() if old.owner != job.owner]
             if len(rest) >= self.most:
@@ -168,6 +196,7 @@ class Store:
             self._arm()
         for old in gone:
             old.close()
+        return job
 
     def get(self, key: str, owner: str | None = None) -> ClipJob:
         """Return the clip of this key, and note that it is in use.
@@ -182,7 +211,9 @@ class Store:
         return job
 
     def free(self, owner: str) -> None:
-        """Let a visitor's clip go."""
+        """Let a visitor's clip go, and one that is still being opened."""
+        with self._lock:
+            self._left[owner] = time.monotonic()
         self._drop(lambda job: job.owner == owner)
 
     def close(self) -> None:

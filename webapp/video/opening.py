@@ -67,7 +67,6 @@ def new_job(
         state=VideoState(scene=scene, clip_hw=info.size_hw, length=info.frames),
         span=range(min(info.frames, most)),
         label=label,
-        name=example.name if example else "clip",
         licence=example.licence if example else "",
         notes=(*info.notes, *omissions(whole.info, info, most)),
         truth=example.truth if example else None,

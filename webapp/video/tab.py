@@ -38,7 +38,7 @@ def build_video_tab(page: gr.Blocks, studio: VideoStudio) -> None:
         name = read_text(message.values, "name")
         if name not in examples:
             raise InputError("There is no such example; choose another one.")
-        return actions.open_example_clip(studio, examples[name], owner)
+        return actions.open_example_clip(studio, examples[name], owner, message.seq)
 
     def edit(studio: VideoStudio, message: Message, owner: str) -> Reply:
         return actions.edit_clip(studio, studio.store.get(message.picture, owner), message)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import io
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from webapp.image.photo import photo_pixels
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
 from webapp.shared import text
-from webapp.shared.events import guarded
+from webapp.shared.events import Outcome, guarded
 from webapp.shared.examples import ExampleSource, installed, load
 from webapp.shared.limits import Limits
 from webapp.shared.messages import Message, read_message
@@ -60,6 +61,39 @@ def test_a_message_that_comes_again_is_applied_once(studio: Studio, opened: Imag
     for number, x in ((1, 100), (1, 100), (2, 200), (1, 100), (2, 200)):
         state = actions.edit_picture(studio, state, numbered(number, x)).state
     assert [one.x for one in state.scene.find(1).prompts.clicks] == [100, 200]
+
+
+def test_an_opening_that_comes_late_again_takes_nothing_away(
+    studio: Studio, example: ExampleSource
+) -> None:
+    shown = load([example], HERE, Limits())[0]
+
+    def opening(seq: int) -> Message:
+        return read_message({"seq": seq})
+
+    @actions.once
+    def open_it(state: ImageState, message: Message) -> Outcome[ImageState]:
+        said = actions.open_example_picture(studio, state, shown, "file")
+        return replace(said, message=f"picture {message.seq}")
+
+    first = open_it(ImageState(), opening(3)).state
+    key = first.current_picture.key
+    edit = actions.once(partial(actions.edit_picture, studio))
+    drawn_on = edit(first, replace(edits(click(50, 50), picture=key), seq=4)).state
+    for seq, words in ((3, "picture 3"), (2, "")):
+        again = open_it(drawn_on, opening(seq))
+        assert again.state is drawn_on
+        assert again.message == words
+    assert open_it(drawn_on, opening(5)).state.current_picture.key != key
+
+
+def test_what_failed_may_come_again(studio: Studio, opened: ImageState) -> None:
+    edit = actions.once(partial(actions.edit_picture, studio))
+    fake(studio).broken = True
+    outcome = guarded(opened, lambda: edit(opened, edits(click(50, 50))))
+    assert outcome.state is opened
+    fake(studio).broken = False
+    assert edit(outcome.state, edits(click(50, 50))).state.scene.find(1).answer
 
 
 def test_a_click_gives_both_masks(studio: Studio, opened: ImageState) -> None:

@@ -25,7 +25,7 @@ from webapp.shared.uploads import Uploads
 from webapp.video import actions as video_actions
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, ClipResult
-from webapp.video.open_clips import ClipJob, Store
+from webapp.video.open_clips import Clip, ClipJob, Store
 from webapp.video.work import Workers
 
 SIZE = (120, 160)
@@ -68,8 +68,9 @@ class Bench:
         self.studio = replace(self.studio, **parts)
         return self
 
-    def open(self, owner: str = "me", content: bytes = b"a clip") -> ClipJob:
-        message = read_message({"path": upload(self.uploads, "clip.mp4", content)})
+    def open(self, owner: str = "me", content: bytes = b"a clip", seq: int = 0) -> ClipJob:
+        path = upload(self.uploads, "clip.mp4", content)
+        message = read_message({"path": path, "seq": seq})
         job = video_actions.upload_clip(self.studio, message, owner).job
         assert job is not None
         return job
@@ -493,7 +494,7 @@ def test_an_example_has_its_prompts_and_scores(bench: Bench, tmp_path: Path) -> 
         prompts,
         lambda index: {1: follow(SIZE, prompts, index).refined.mask},
     )
-    job = video_actions.open_example_clip(bench.studio, source, "me").job
+    job = video_actions.open_example_clip(bench.studio, source, "me", 1).job
     assert job is not None
     bench.track(job)
     value = video_actions.follow(bench.studio, job, {"version": 0})
@@ -522,3 +523,44 @@ def test_exports_are_called_after_the_uploaded_file(bench: Bench) -> None:
     assert job is not None
     bench.edit(job, click(0, 60, 60))
     assert bench.export(job, "rle").name == "видео-rle.txt"
+
+
+def test_an_opening_that_comes_late_again_takes_nothing_away(bench: Bench) -> None:
+    job = bench.open(seq=3)
+    bench.edit(job, click(0, 10, 10))
+    for seq in (3, 2):
+        assert bench.open(seq=seq) is job
+    assert bench.open(owner="other", seq=3) is not job
+    assert bench.open(seq=4) is not job
+    assert job.closed
+
+
+def test_of_two_openings_at_once_the_later_stays(bench: Bench) -> None:
+    opens, meanwhile = bench.studio.open_clip, []
+
+    def slow(path: Path) -> Clip:
+        if not meanwhile:
+            meanwhile.append(None)
+            meanwhile.append(bench.open(seq=4))
+        return opens(path)
+
+    bench.using(open_clip=slow)
+    job = bench.open(seq=3)
+    assert job is meanwhile[1]
+    assert not job.closed
+    assert [job.folder] == list(bench.studio.store.root.iterdir())
+
+
+def test_a_clip_whose_visitor_leaves_while_it_is_opened_leaves_no_files(bench: Bench) -> None:
+    opens = bench.studio.open_clip
+
+    def slow(path: Path) -> Clip:
+        bench.studio.store.free("me")
+        return opens(path)
+
+    bench.using(open_clip=slow)
+    with pytest.raises(InputError, match="no longer held"):
+        bench.open()
+    assert list(bench.studio.store.root.iterdir()) == []
+    bench.using(open_clip=opens)
+    assert not bench.open().closed
