@@ -66,7 +66,7 @@ def test_a_message_that_comes_again_is_applied_once(studio: Studio, opened: Imag
 def test_an_opening_that_comes_late_again_takes_nothing_away(
     studio: Studio, example: ExampleSource
 ) -> None:
-    shown = load([example], HERE, Limits())[0]
+    shown = load(example, HERE, Limits())
 
     def opening(seq: int) -> Message:
         return read_message({"seq": seq})
