@@ -117,14 +117,12 @@ def serving(folder: Path, example: ExampleSource) -> Iterator[tuple[str, Knobs]]
 
 @contextmanager
 def server_process(
-    folder: Path, example: ExampleSource
+    folder: Path, example: ExampleSource, port: int = 0
 ) -> Iterator[tuple[str, Knobs, multiprocessing.process.BaseProcess]]:
-    """Give the process of the app, too."""
+    """Give the process of the app, too; it listens on `port`, or on a free one."""
     spawn = multiprocessing.get_context("spawn")
     knobs = Knobs(spawn.Value("d", 0.0), spawn.Value("i", 0), spawn.Value("i", 0))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = port or free_port()
     process = spawn.Process(target=serve, args=(port, folder, example, knobs), daemon=True)
     process.start()
     try:
@@ -135,6 +133,13 @@ def server_process(
         process.terminate()
         process.join()
         process.close()
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_for(url: str, process: multiprocessing.process.BaseProcess) -> None:

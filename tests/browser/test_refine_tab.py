@@ -52,6 +52,31 @@ def test_an_uploaded_mask_is_refined_outlined_corrected_and_removed(visitor: Vis
     visitor.settle("1 + mask")
 
 
+def test_a_mask_that_can_be_read_in_two_ways_is_read_as_the_visitor_says(visitor: Visitor) -> None:
+    content = mask_png(MASK)
+    with Image.open(io.BytesIO(content)) as image:
+        numbers = np.where(np.asarray(image) > 0, 1, 2).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(numbers).save(buffer, "PNG")
+    visitor.do("clear")
+    visitor.settle()
+    give(visitor, "odd.png", buffer.getvalue())
+    visitor.wait_message("has the numbers 1 and 2 only")
+    bar = visitor.page.locator(".reading")
+    expect(bar).to_contain_text("odd.png")
+    visitor.do("read_ids")
+    expect(visitor.page.locator(".objects .chip")).to_have_count(2)
+    visitor.wait_message("2 objects")
+    visitor.do("read_inverted")
+    visitor.wait_message("inverted")
+    visitor.settle("0 + mask")
+    expect(visitor.page.locator(".objects .chip")).to_have_count(1)
+    assert np.array_equal(downloaded(visitor, "base"), MASK)
+    visitor.click(280, 180)
+    visitor.settle("1 + mask")
+    expect(bar).to_be_hidden()
+
+
 def test_every_object_of_a_json_file_becomes_one(visitor: Visitor) -> None:
     rows = [{"segmentation": encode_rle(mask)} for mask in (MASK, disc((HIGH, WIDE), 60, 60, 20))]
     visitor.do("new_object")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
+from tests.browser.faults import SCRIPT
+from tests.browser.serving import free_port, server_process
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.browser.test_files import png
+from webapp.shared.examples import ExampleSource
 
 pytestmark = pytest.mark.browser
 
@@ -80,3 +85,29 @@ def test_who_did_nothing_is_offered_nothing(visitor: Visitor) -> None:
     come_back(visitor, "reload")
     kept(visitor)
     expect(visitor.page.locator(".restore")).to_be_hidden()
+
+
+def test_a_picture_is_sent_again_to_a_server_that_was_started_anew(
+    browser: Browser, example: ExampleSource, tmp_path: Path
+) -> None:
+    port, folders = free_port(), [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    with server_process(folders[0], example, port) as (url, _, process):
+        visitor = Visitor(browser, url, script=SCRIPT)
+        visitor.upload("mine.png", png(np.full((HIGH, WIDE, 3), 120, np.uint8)))
+        expect(visitor.page.locator(".about-picture")).to_contain_text("Your picture")
+        visitor.settle()
+        visitor.click(300, 100)
+        visitor.settle("1")
+        process.kill()
+        process.join()
+    visitor.click(200, 230)
+    visitor.wait_message("your prompts are kept")
+    with server_process(folders[1], example, port):
+        visitor.wait_message("it was sent again with your clicks")
+        visitor.settle("2")
+        assert visitor.masked(300, 130)
+        assert visitor.masked(200, 250)
+        assert len(visitor.clicks()[0]) == 2
+        visitor.close()

@@ -35,6 +35,7 @@ PICTURE = (
     "plot_files",
     "curve",
     "play",
+    "readings",
     "mask_prompts",
     "loupe",
     "inset",

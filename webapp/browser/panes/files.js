@@ -65,16 +65,15 @@ studio.files = (() => {
     giveUp(app);
   }
 
-  // Sends a file that belongs to the open picture, with the event's values.
+  // Sends a file that belongs to the open picture, with the event's values; returns the answer.
   async function sendFile(app, event, file, values) {
-    if (!app.picture || app.opening || !isSmall(app, file)) return;
+    if (!app.picture || app.opening || !isSmall(app, file)) return null;
     app.say("");
     const picture = app.picture.key, wanted = () => app.picture.key === picture && !app.opening;
-    const named = new File([file], event, { type: file.type });
-    const path = await call(app, "upload", named, { patience: PATIENCE.upload, failed: "upload_failed", wanted });
-    if (path === null || !wanted()) return;
+    const path = await call(app, "upload", file, { patience: PATIENCE.upload, failed: "upload_failed", wanted });
+    if (path === null || !wanted()) return null;
     app.since = performance.now();
-    await call(app, event, { picture, have: [...app.answers.keys()], path, ...values }, { wanted });
+    return call(app, event, { picture, have: [...app.answers.keys()], path, ...values }, { wanted });
   }
 
   function firstFile(transfer) {

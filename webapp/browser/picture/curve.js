@@ -5,7 +5,7 @@ studio.curve = (() => {
   const { saveSvg, savePng, saveCsv } = studio.plotFiles;
   const { chosenObject } = studio.scene;
   const { call } = studio.calls;
-  const { listenChooser, sendFile } = studio.files;
+  const { listenChooser } = studio.files;
 
   function scoreCell(row, line, metric) {
     const cell = make("td", { className: line.model, textContent: (100 * row[line[metric]]).toFixed(1) });
@@ -88,7 +88,7 @@ studio.curve = (() => {
   function curve(app) {
     const chooser = app.root.querySelector(".truth-file");
     app.metric = "biou";
-    listenChooser(chooser, (file) => sendFile(app, "open_truth", file, {}));
+    listenChooser(chooser, (file) => app.sendMask("open_truth", file, {}));
     app.root.querySelector(".metrics").addEventListener("click", (event) => {
       app.metric = event.target.dataset.metric || app.metric;
       app.redraw();

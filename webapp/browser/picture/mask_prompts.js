@@ -43,7 +43,7 @@ studio.maskPrompts = (() => {
   function maskPrompts(app) {
     const find = (name) => app.root.querySelector(name);
     const mask = find(".given-file"), session = find(".session-file");
-    listenChooser(mask, (file) => sendFile(app, "give_mask", file, { object: app.selected }));
+    listenChooser(mask, (file) => app.sendMask("give_mask", file, { object: app.selected }));
     listenChooser(session, (file) => sendFile(app, "open_session", file, {}));
     return {
       commands: {

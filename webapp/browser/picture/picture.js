@@ -60,6 +60,7 @@
   function receive(app, value) {
     if (!value) return;
     const { picture } = value;
+    if (!picture && app.picture && app.sendAgain(value)) return;
     const isOther = Boolean(picture) && (!app.picture || app.picture.key !== picture.key);
     if (!takeScene(app, value, isOther, () => openPicture(app, picture))) return;
     keepAnswers(app);
@@ -82,7 +83,7 @@
     }, { tries: 1, failed: "no_download" }),
   };
   studio.app.start(picture, [
-    studio.menus, studio.probabilities, panel, studio.verdict, studio.band, studio.maskPrompts, studio.loupe,
+    studio.menus, studio.probabilities, panel, studio.verdict, studio.band, studio.readings, studio.maskPrompts, studio.loupe,
     studio.inset, studio.errors, studio.crosshair, studio.brush, studio.play, studio.curve, studio.backbone, studio.restore,
   ]);
 })();

@@ -1,7 +1,7 @@
 // What was drawn is kept in this browser (IndexedDB), offered when the page opens again, and forgotten
 // on request: the picture, or which example, and each object's clicks and box.
 studio.restore = (() => {
-  const { sleep } = studio.calls;
+  const { sleep, takeAnswer } = studio.calls;
   const { addObject, edit } = studio.scene;
   const { openExample, openFile } = studio.files;
 
@@ -35,19 +35,20 @@ studio.restore = (() => {
     return app.shown.objects.map(({ clicks, box }) => ({ clicks, box })).filter((one) => one.clicks.length || one.box);
   }
 
-  // What to keep: null while nothing is open, or nothing was done to an example.
+  // The picture and its prompts; null while nothing is open that could be opened again.
   function workOf(app) {
     const { picture, sent } = app;
     if (!picture || !app.image || app.opening) return null;
     const file = sent && sent.seq === app.opened ? sent.file : null;
     const example = file ? null : app.examples.find((one) => one.label === picture.label);
-    if (!file && (!example || app.edits === app.work.edits)) return null;
+    if (!file && !example) return null;
     return { file, name: file ? file.name : example.label, example: example ? example.name : "", objects: promptsOf(app) };
   }
 
+  // An example to which nothing was done is not kept.
   function keep(app) {
     const work = workOf(app);
-    if (!work) return;
+    if (!work || (!work.file && app.edits === app.work.edits)) return;
     const state = JSON.stringify([app.picture.key, work.objects]);
     if (app.work.state === state) return;
     app.work.state = state;
@@ -73,13 +74,32 @@ studio.restore = (() => {
     });
   }
 
-  async function restore(app) {
-    const { offered } = app.work, before = app.picture;
+  // Whether it is open again.
+  async function reopen(app, work) {
+    const before = app.picture;
+    if (work.file) openFile(app, work.file);
+    else openExample(app, work.example);
+    const done = await opened(app, before);
+    if (done) draw(app, work.objects);
+    return done;
+  }
+
+  function restore(app) {
+    const { offered } = app.work;
     offer(app, null);
-    if (!offered) return;
-    if (offered.file) openFile(app, offered.file);
-    else openExample(app, offered.example);
-    if (await opened(app, before)) draw(app, offered.objects);
+    if (offered) reopen(app, offered);
+  }
+
+  // The server does not know the picture any more: it was started anew, or has let it go. Whether it
+  // is sent again, with what was drawn and not answered yet, too.
+  function sendAgain(app, value) {
+    const work = workOf(app);
+    if (!work) return false;
+    takeAnswer(app, value.seq, value);
+    app.flight = null;
+    app.unsent = [];
+    reopen(app, work).then((done) => done && app.say(app.labels.sent_again));
+    return true;
   }
 
   function offer(app, work) {
@@ -93,6 +113,7 @@ studio.restore = (() => {
   }
 
   function feature(app) {
+    app.sendAgain = (value) => sendAgain(app, value);
     app.work = { picture: null, edits: 0, state: "", alarm: 0, offered: null };
     inStore("readonly", (store) => store.get(KEY)).then((work) => offer(app, work || null));
     return {
