@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from playwright.sync_api import Browser, Download, Locator, Page, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Download,
+    Error,
+    Locator,
+    Page,
+    Request,
+)
 
 WIDE, HIGH = 400, 300
 
@@ -17,6 +26,14 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
     "device_scale_factor": 2,
 }
+
+
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+EMPTY = """() => new Promise(done => {
+    localStorage.clear();
+    const asked = indexedDB.deleteDatabase("sam2refiner-studio");
+    asked.onsuccess = asked.onerror = asked.onblocked = () => done();
+})"""
 
 
 def reached(page: Page, selector: str) -> Locator:
@@ -30,21 +47,31 @@ class Visitor:
     """Drives one page; keeps what its console said and which hosts it asked."""
 
     def __init__(
-        self, browser: Browser, url: str, starts: str = "1", script: str = "", **options: Any
+        self,
+        browser: Browser | BrowserContext,
+        url: str,
+        starts: str = "1",
+        script: str = "",
+        **options: Any,
     ) -> None:
         """Open the page.
 
         Args:
-            browser: where to.
+            browser: where to; or a context of it, which has the page's scripts compiled already. It
+                is left open and nothing of the page is left in it.
             url: of the app.
             starts: the prompts that its first example has.
             script: what runs before any script of the page.
-            **options: of the browser's context.
+            **options: of the browser's context, if that is to be made.
         """
-        self.context = browser.new_context(
-            **{"viewport": {"width": 1280, "height": 900}, **options}
+        self.shared = isinstance(browser, BrowserContext)
+        self.context = (
+            browser
+            if isinstance(browser, BrowserContext)
+            else browser.new_context(**{**DESK, **options})
         )
-        self.context.add_init_script(script)
+        if script:
+            self.context.add_init_script(script)
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []
         self.hosts: set[str | None] = set()
@@ -62,7 +89,14 @@ class Visitor:
             self.hosts.add(urlparse(sent.url).hostname)
 
     def close(self) -> None:
-        self.context.close()
+        if not self.shared:
+            self.context.close()
+            return
+        with suppress(Error):  # a page that was left for another address has nothing here
+            self.page.evaluate(EMPTY)
+        for page in self.context.pages:
+            page.close()
+        self.context.clear_cookies()
 
     def canvas(self, model: str = "base") -> Locator:
         return self.page.locator(f".pane.{model} > canvas:not(.inset)")

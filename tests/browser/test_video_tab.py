@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from refiner.clips.clip import open_clip
 from refiner.files.run_lengths import decode_rle
@@ -51,7 +51,9 @@ def make_clip(file: Path, frames: int = FRAMES, size: str = f"{WIDE}x{HIGH}") ->
 class Viewer(Visitor):
     """A visitor at the video tab."""
 
-    def __init__(self, browser: Browser, url: str, starts: str = "1", **options: Any) -> None:
+    def __init__(
+        self, browser: Browser | BrowserContext, url: str, starts: str = "1", **options: Any
+    ) -> None:
         super().__init__(browser, url, starts, **options)
         self.page.get_by_role("tab", name="Video").click()
         self.tab = self.page.locator("#video-canvas")
@@ -126,9 +128,9 @@ class Viewer(Visitor):
 
 
 @pytest.fixture
-def viewer(browser: Browser, server: Server) -> Iterator[Viewer]:
+def viewer(desk: BrowserContext, server: Server) -> Iterator[Viewer]:
     server.knobs.seconds.value, server.knobs.broken.value = 0.0, 0
-    viewer = Viewer(browser, server.url)
+    viewer = Viewer(desk, server.url)
     yield viewer
     server.knobs.seconds.value, server.knobs.broken.value = 0.0, 0
     viewer.close()

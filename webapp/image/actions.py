@@ -16,7 +16,7 @@ from webapp.image.truth_brush import BRUSH_ACTIONS
 from webapp.image.truth_curve import with_scores
 from webapp.shared import text
 from webapp.shared.backbones import Models
-from webapp.shared.events import Outcome
+from webapp.shared.events import Act, Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
@@ -61,10 +61,7 @@ class Studio:
         return self.models.info(state.backbone)
 
 
-Act = Callable[[ImageState, Message], Outcome[ImageState]]
-
-
-def once(act: Act) -> Act:
+def once(act: Act[ImageState]) -> Act[ImageState]:
     """Return what does the same, but no message twice: one that is late is sent again, and both come."""
 
     def acted(state: ImageState, message: Message) -> Outcome[ImageState]:

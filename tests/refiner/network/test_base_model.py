@@ -152,26 +152,24 @@ def test_pictures_encoded_one_by_one_are_those_of_a_batch(lite_base, monkeypatch
     torch.testing.assert_close(fpn, batch_fpn)
 
 
-def test_sam21_large_goes_from_pixels_to_refined_logits():
-    torch.manual_seed(9)
-    base = build_official("sam2.1-large").requires_grad_(False)
-    refiner = SAM2Refiner(RefinerConfig(base.hidden_dim, base.image_size)).eval()
-    picture = torch.randn(1, 3, 1024, 1024)
-    points = PointPrompts(torch.tensor([[[300.0, 700.0]]]), torch.tensor([[1]]))
-    index = torch.zeros(1, dtype=torch.int64)
-    with torch.inference_mode():
-        features, fpn = encode(base, picture)
-        local = local_features(base, picture[..., :512, :512])  # small quarters are quick
-        prepared = refiner.prepare(base, features.g, fpn, picture, local)
-        decoded = decode(base, features, index, points)
-        output = refiner(base, features, prepared, index, points)
+def test_sam21_large_gives_what_the_refiner_takes():
+    """Shapes alone: on the meta device nothing is computed."""
+    base = build_official("sam2.1-large").requires_grad_(False).to("meta")
+    with torch.device("meta"):
+        refiner = SAM2Refiner(RefinerConfig(base.hidden_dim, base.image_size)).eval()
+        picture = torch.empty(1, 3, 1024, 1024)
+        points = PointPrompts(torch.empty(1, 1, 2), torch.ones(1, 1, dtype=torch.int64))
+        index = torch.zeros(1, dtype=torch.int64)
+        with torch.inference_mode():
+            features, fpn = encode(base, picture)
+            local = local_features(base, picture)
+            prepared = refiner.prepare(base, features.g, fpn, picture, local)
+            decoded = decode(base, features, index, points)
     assert features.g.shape == (1, 256, 64, 64)
-    assert local[2].shape == (1, 256, 32, 32)
+    assert local[2].shape == (1, 256, 128, 128)
+    assert prepared.g.shape == (1, 256, 64, 64)
+    assert prepared.fine.shape == (1, 32, 512, 512)
     assert decoded.masks.shape == (1, 3, 256, 256)
-    assert output.logits.shape == (1, 1, 1024, 1024)
-    upsampled = F.interpolate(decoded.best, (1024, 1024), mode="bilinear", align_corners=False)
-    assert torch.equal(output.logits, upsampled)
-    assert upsampled.std() > 0.01
 
 
 def test_decoding_takes_the_candidate_with_the_best_predicted_iou(lite_run):
