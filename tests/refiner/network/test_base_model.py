@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import timm
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES
 from sam2.sam2_image_predictor import SAM2ImagePredictor
@@ -166,7 +165,7 @@ def test_sam21_large_gives_what_the_refiner_takes():
             prepared = refiner.prepare(base, features.g, fpn, picture, local)
             decoded = decode(base, features, index, points)
     assert features.g.shape == (1, 256, 64, 64)
-    assert local[2].shape == (1, 256, 128, 128)
+    assert local[2].shape == (1, 256, 64, 64)
     assert prepared.g.shape == (1, 256, 64, 64)
     assert prepared.fine.shape == (1, 32, 512, 512)
     assert decoded.masks.shape == (1, 3, 256, 256)
