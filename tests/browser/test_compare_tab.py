@@ -134,6 +134,15 @@ def test_clicks_are_at_the_largest_error_and_counted(page: Page) -> None:
     first = page.locator("#compare-outcome table.scores tbody tr:first-child td:nth-child(2)")
     expect(first).to_have_text(f"{100 * expected:.1f}")
     expect(page.locator("#compare-outcome table.efforts thead")).to_contain_text("NoC@85")
+    (row,) = csv.DictReader(io.StringIO(download(page, "pictures").decode()))
+    base, refined = float(row["sam2_iou"]), float(row["sam2refiner_iou"])
+    finding = page.locator("#compare-outcome .finding")
+    expect(finding).to_contain_text(f"on {int(refined > base)} of 1 pictures")
+    expect(finding).to_contain_text(f"IoU {100 * base:.1f} → {100 * refined:.1f} %")
+    point = page.locator("#compare-outcome circle")
+    expect(point).to_have_class("refined" if refined >= base else "base")
+    point.click()
+    expect(page.locator("#prompt-canvas .about-picture")).to_contain_text("Your picture · 160×120")
 
 
 def next_middle(mask: np.ndarray) -> Click:

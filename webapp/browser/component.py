@@ -46,6 +46,7 @@ PICTURE = (
     "brush",
     "backbone",
     "restore",
+    "measured",
     "picture",
 )
 CLIP = (

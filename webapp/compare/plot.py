@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from refiner.evaluation.report.paper import BY_POINTS, POINTS
 from refiner.evaluation.report.plots import NAMES, Curve, Panel, arranged, draw_panels
 from webapp.compare.scores import MODELS, RANDOM, Comparison
 from webapp.compare.text import COMPARE
 
-REPORTED = {"sam2": "SAM2-L", "sam2refiner": "SAM2Refiner-L"}
-
 
 def comparison_figure(comparison: Comparison, tall: bool = False) -> Figure:
-    """Draw mIoU and mBIoU over the number of prompts, bands over seeds, the paper's lines thin.
+    """Draw mIoU and mBIoU over the number of prompts, bands over seeds.
 
     If `tall`, one is below the other, for narrow screens.
     """
     counted = COMPARE["points" if comparison.plan.policy == RANDOM else "clicks_axis"]
     panels = [
-        Panel(title, title, counted, _measured(comparison, metric) + _reported(comparison, column))
-        for column, (metric, title) in enumerate((("miou", "mIoU"), ("mbiou", "mBIoU")))
+        Panel(title, title, counted, _measured(comparison, metric))
+        for metric, title in (("miou", "mIoU"), ("mbiou", "mBIoU"))
     ]
     return draw_panels(arranged(panels, tall))
 
@@ -34,17 +31,3 @@ def _measured(comparison: Comparison, metric: str) -> list[Curve]:
         band = spread if comparison.plan.seeds > 1 else ()
         curves.append(Curve(model, NAMES[model], [row.prompts for row in rows], means, band))
     return curves
-
-
-def _reported(comparison: Comparison, column: int) -> list[Curve]:
-    counts = [count for count in POINTS if count <= comparison.plan.prompts]
-    return [
-        Curve(
-            model,
-            COMPARE["paper_line"].format(name),
-            counts,
-            [scores[column] for scores in BY_POINTS[name][: len(counts)]],
-            reference=True,
-        )
-        for model, name in REPORTED.items()
-    ]

@@ -89,15 +89,29 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureRow:
+    """One picture with all its prompts: means over its objects and the seeds, in [0, 1]."""
+
+    picture: str
+    objects: int
+    sam2_iou: float
+    sam2refiner_iou: float
+    sam2_biou: float
+    sam2refiner_biou: float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The outcome: a row a number of prompts and model; for clicks the effort of each model.
 
-    `notices` say of which picture what was understood or left out.
+    `pictures` are the scores of each with all prompts; `notices` say of which picture what was
+    understood or left out.
     """
 
     plan: Plan
     rows: tuple[Row, ...]
     efforts: tuple[Effort, ...]
+    pictures: tuple[PictureRow, ...] = ()
     notices: tuple[str, ...] = ()
 
 
@@ -111,17 +125,30 @@ def summarise(plan: Plan, measured: Sequence[SampleScores]) -> Comparison:
     clicks = plan.policy == CLICKS
     efforts = tuple(_effort(plan, model, measured) for model in MODELS if clicks)
     notices = tuple(f"{one.name}: {notice}" for one in measured for notice in one.notices)
-    return Comparison(plan, tuple(rows), efforts, notices)
+    return Comparison(plan, tuple(rows), efforts, tuple(map(_picture, measured)), notices)
 
 
-def csv_text(comparison: Comparison) -> str:
-    """Return the rows as CSV, with every digit."""
+def csv_text(rows: Sequence[Row] | Sequence[PictureRow]) -> str:
+    """Return rows, at least one, as CSV, with every digit."""
     buffer = io.StringIO()
-    names = [field.name for field in fields(Row)]
+    names = [field.name for field in fields(rows[0])]
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_written(getattr(row, name)) for name in names] for row in comparison.rows)
+    writer.writerows([_written(getattr(row, name)) for name in names] for row in rows)
     return buffer.getvalue()
+
+
+def _picture(measured: SampleScores) -> PictureRow:
+    base, refined = (measured.scores[model][:, -1].mean(axis=(0, 1)) for model in MODELS)
+    objects = measured.scores[MODELS[0]].shape[2]
+    return PictureRow(
+        measured.name,
+        objects,
+        sam2_iou=float(base[0]),
+        sam2refiner_iou=float(refined[0]),
+        sam2_biou=float(base[1]),
+        sam2refiner_biou=float(refined[1]),
+    )
 
 
 def _written(value: Any) -> str:

@@ -31,7 +31,7 @@ from webapp.shared.pictures import jpeg
 from webapp.shared.uploads import Uploads
 
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-FILES = ("csv", "svg", "png")
+FILES = ("csv", "pictures", "svg", "png")
 REDRAW_SECONDS = 2.0
 _TELL_SECONDS = 0.2
 
@@ -93,7 +93,9 @@ def _count_part(
                 visible=bool(names),
             )
             # what is no picture is told in our words: gradio's check of types is a failure to its log
-            files = gr.File(file_count="multiple", label=TEXT["files"], height=140)
+            files = gr.File(
+                file_count="multiple", label=TEXT["files"], height=140, elem_id="compare-files"
+            )
         with gr.Column():
             labels = [(TEXT[policy], policy) for policy in POLICIES]
             policy = gr.Radio(labels, value=POLICIES[0], label=TEXT["policy"])
@@ -188,12 +190,15 @@ def _update(
 def _files(comparison: Comparison) -> dict[str, str]:
     figure = comparison_figure(comparison)
     contents = {
-        "csv": csv_text(comparison).encode(),
+        "csv": csv_text(comparison.rows).encode(),
+        "pictures": csv_text(comparison.pictures).encode(),
         "svg": figure_bytes(figure, "svg"),
         "png": figure_bytes(figure, "png"),
     }
+    names = {"pictures": "prompt-count-pictures.csv"}
     return {
-        kind: stored_file(f"prompt-count.{kind}", content) for kind, content in contents.items()
+        kind: stored_file(names.get(kind, f"prompt-count.{kind}"), content)
+        for kind, content in contents.items()
     }
 
 

@@ -30,9 +30,6 @@ COMPARE = {
     "plot": "mIoU and mBIoU of SAM2 and SAM2Refiner over the number of prompts",
     "points": "points",
     "clicks_axis": "clicks",
-    "paper_line": "{}, the paper",
-    "paper_note": "The thin dashed lines are the paper's, with random points: other models "
-    "(official SAM 2.1-L), other data (DIS, COIFT, HRSOD, ThinObject); not comparable.",
     "facts": "Pictures: {pictures} · objects: {objects} · seeds: {seeds}.",
     "bands": " Bands and ± are the standard deviation over the seeds.",
     "prompts": "Prompts",
@@ -42,7 +39,15 @@ COMPARE = {
     "reached.",
     "notices": "How the pictures and masks were read: {count}",
     "largest": "the {count} largest of {all} objects are compared",
+    "finding": "With {count} {prompts} SAM2Refiner has the higher IoU on {better} of {pictures} pictures; "
+    "on average IoU {iou} %, outline {biou} %.",
+    "scatter": "Every picture's IoU with SAM2 (across) and with SAM2Refiner (up)",
+    "scatter_note": "Every picture as a point, with all its prompts: above the diagonal SAM2Refiner is "
+    "better, below it SAM2. Choose a point to open its picture in the Image tab (not those of a ZIP).",
+    "scatter_across": "IoU of SAM2, %",
+    "scatter_up": "IoU of SAM2Refiner, %",
     "csv": "Table (CSV)",
+    "pictures": "Each picture (CSV)",
     "svg": "Plot (SVG)",
     "png": "Plot (PNG)",
     "no_results": "There are no measured results here.",

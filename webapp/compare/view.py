@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from refiner.evaluation.report.plots import NAMES, figure_bytes
+from webapp.compare.markup import plain
 from webapp.compare.plot import comparison_figure
 from webapp.compare.run import Progress
-from webapp.compare.scores import MODELS, Comparison, Row
+from webapp.compare.scatter import scatter
+from webapp.compare.scores import MODELS, RANDOM, Comparison, Row
 from webapp.compare.text import COMPARE as TEXT
-
-
-def plain(words: str) -> str:
-    """Return words as HTML, also for gradio's templates, which read `$` and braces."""
-    escaped = html.escape(words)
-    for sign in "${}":
-        escaped = escaped.replace(sign, f"&#{ord(sign)};")
-    return escaped
 
 
 def status(progress: Progress) -> str:
@@ -55,7 +48,7 @@ def _address(figure: Figure) -> str:
 
 
 def outcome(comparison: Comparison) -> str:
-    """Return the plot, what it shows, and the tables of a comparison."""
+    """Return the finding, the plot, every picture as a point, and the tables of a comparison."""
     rows = comparison.rows
     facts = TEXT["facts"].format(
         pictures=rows[0].pictures, objects=rows[0].objects, seeds=rows[0].seeds
@@ -65,12 +58,28 @@ def outcome(comparison: Comparison) -> str:
     drawn = picture(
         comparison_figure(comparison), comparison_figure(comparison, tall=True), TEXT["plot"]
     )
-    parts = [drawn, f"<p>{plain(facts)} {plain(TEXT['paper_note'])}</p>"]
+    parts = [_finding(comparison), drawn, f"<p>{plain(facts)}</p>"]
+    parts.append(f"<p>{plain(TEXT['scatter_note'])}</p>{scatter(comparison.pictures)}")
     if comparison.efforts:
         parts.append(_efforts(comparison))
     parts.append(_scores(comparison))
     parts.append(_notices(comparison.notices))
     return "".join(parts)
+
+
+def _finding(comparison: Comparison) -> str:
+    last = {row.model: row for row in comparison.rows if row.prompts == comparison.plan.prompts}
+    base, refined = last["sam2"], last["sam2refiner"]
+    better = sum(one.sam2refiner_iou > one.sam2_iou for one in comparison.pictures)
+    words = TEXT["finding"].format(
+        count=comparison.plan.prompts,
+        prompts=TEXT["points" if comparison.plan.policy == RANDOM else "clicks_axis"],
+        better=better,
+        pictures=len(comparison.pictures),
+        iou=f"{100 * base.miou:.1f} → {100 * refined.miou:.1f}",
+        biou=f"{100 * base.mbiou:.1f} → {100 * refined.mbiou:.1f}",
+    )
+    return f'<p class="finding"><strong>{plain(words)}</strong></p>'
 
 
 def _notices(notices: Sequence[str]) -> str:

@@ -31,7 +31,6 @@ class Curve:
         counts: numbers of prompts.
         means: a score for each.
         spread: half the height of the band around each.
-        reference: thin and dashed, without band: not measured but reported.
     """
 
     model: str
@@ -39,7 +38,6 @@ class Curve:
     counts: Sequence[int]
     means: Sequence[float]
     spread: Sequence[float] = ()
-    reference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +93,8 @@ def _draw_panel(axis: Axes, panel: Panel) -> None:
 
 def _draw_curve(axis: Axes, curve: Curve, name: str) -> None:
     colour, marker = _COLOURS.get(curve.model, "#000000"), _MARKERS.get(curve.model, "D")
-    if curve.reference:
-        style: dict[str, Any] = {
-            "linewidth": 0.9,
-            "linestyle": (0, (4, 2)),
-            "markersize": 3,
-            "fillstyle": "none",
-        }
-        name += "-reference"
-    else:
-        style = {"linewidth": 1.8, "markersize": 5}
-    axis.plot(
-        curve.counts, curve.means, marker=marker, color=colour, label=curve.label, gid=name, **style
-    )
+    style: dict[str, Any] = {"linewidth": 1.8, "markersize": 5, "marker": marker, "color": colour}
+    axis.plot(curve.counts, curve.means, label=curve.label, gid=name, **style)
     if curve.spread:
         low = [mean - sd for mean, sd in zip(curve.means, curve.spread, strict=True)]
         high = [mean + sd for mean, sd in zip(curve.means, curve.spread, strict=True)]

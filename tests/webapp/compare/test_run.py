@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,10 +18,12 @@ from refiner.evaluation.prompts import parse_prompt_specs
 from refiner.files.reading import HERE
 from refiner.types import BoolArray, InputError
 from tests.fakes import RADIUS, FakeSegmenter, disc, upload
+from webapp.compare.markup import plain
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
 from webapp.compare.run import OBJECTS_PER_STEP, compare, measure, read_plan
 from webapp.compare.samples import gather
+from webapp.compare.scatter import scatter
 from webapp.compare.scores import (
     CLICKS,
     RANDOM,
@@ -31,8 +34,7 @@ from webapp.compare.scores import (
     csv_text,
     summarise,
 )
-from webapp.compare.text import COMPARE
-from webapp.compare.view import outcome, plain, status
+from webapp.compare.view import outcome, status
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads
@@ -282,7 +284,7 @@ def test_nothing_chosen_and_files_from_elsewhere_are_refused(tmp_path: Path) -> 
 def test_plot_and_csv_agree() -> None:
     comparison = run(Plan(RANDOM, 6, 3), [sample("a", TRUTH), sample("b", SMALL)])[-1].comparison
     assert comparison is not None
-    rows = list(csv.DictReader(io.StringIO(csv_text(comparison))))
+    rows = list(csv.DictReader(io.StringIO(csv_text(comparison.rows))))
     assert list(rows[0]) == [field.name for field in fields(Row)]
     figure = comparison_figure(comparison)
     for axis, metric in zip(figure.axes, ("miou", "mbiou"), strict=True):
@@ -291,10 +293,26 @@ def test_plot_and_csv_agree() -> None:
             mine = [row for row in rows if row["model"] == model]
             assert list(lines[label].get_xdata()) == [int(row["prompts"]) for row in mine]
             assert list(lines[label].get_ydata()) == [100 * float(row[metric]) for row in mine]
-        paper = lines["SAM2-L, the paper"]
-        assert list(paper.get_xdata()) == [1, 2, 5]
-        assert list(paper.get_ydata()) == [[11.4, 35.6, 73.9], [9.9, 31.7, 66.4]][metric == "mbiou"]
-        assert len(axis.collections) == 2  # a band a model, none for the paper
+        assert set(lines) == {"SAM2", "SAM2Refiner"}
+        assert len(axis.collections) == 2  # a band a model
+
+
+def test_every_picture_is_a_point_at_its_mean_scores() -> None:
+    comparison = run(Plan(RANDOM, 4, 2), [sample("<b>", TRUTH), sample("small", SMALL)])[
+        -1
+    ].comparison
+    assert comparison is not None
+    last = {row.model: row for row in comparison.rows if row.prompts == 4}
+    for model in ("sam2", "sam2refiner"):
+        for metric in ("iou", "biou"):
+            values = [getattr(one, f"{model}_{metric}") for one in comparison.pictures]
+            assert np.mean(values) == pytest.approx(getattr(last[model], f"m{metric}"))
+    drawing = ElementTree.fromstring(scatter(comparison.pictures))
+    points = [node for node in drawing.iter() if node.tag.endswith("circle")]
+    assert [node.get("data-measured") for node in points] == ["<b>", "small"]
+    for node, one in zip(points, comparison.pictures, strict=True):
+        above = 400 - float(node.get("cy", 0)) - 44 >= float(node.get("cx", 0)) - 44 - 0.1
+        assert above == (one.sam2refiner_iou >= one.sam2_iou)
 
 
 def test_the_page_shows_the_numbers_and_escapes_names() -> None:
@@ -304,7 +322,6 @@ def test_the_page_shows_the_numbers_and_escapes_names() -> None:
     last = comparison.rows[-1]
     assert f"<td>{100 * last.mbiou:.1f}</td>" in shown
     assert "NoC@85" in shown
-    assert plain(COMPARE["paper_note"]) in shown
     told = status(run(Plan(RANDOM, 1, 1), [sample("<img src=x>${alert(1)}", TRUTH)])[0])
     assert "<img" not in told
     assert "${" not in told

@@ -84,6 +84,6 @@
   };
   studio.app.start(picture, [
     studio.menus, studio.probabilities, panel, studio.verdict, studio.band, studio.readings, studio.maskPrompts, studio.loupe,
-    studio.inset, studio.errors, studio.crosshair, studio.brush, studio.play, studio.curve, studio.backbone, studio.restore,
+    studio.inset, studio.errors, studio.crosshair, studio.brush, studio.play, studio.curve, studio.backbone, studio.restore, studio.measured,
   ]);
 })();

@@ -1,0 +1,37 @@
+// A point of the compare tab's drawing opens its picture here: an example, or a file that was given there.
+studio.measured = (() => {
+  const { openExample, openFile } = studio.files;
+
+  function stemOf(name) {
+    return name.replace(/\.[^.]*$/, "");
+  }
+
+  function keepFiles(app, files) {
+    for (const file of files || []) if (file.type.startsWith("image/")) app.measured.set(stemOf(file.name), file);
+  }
+
+  function openMeasured(app, name) {
+    const example = app.examples.find((one) => one.label === name);
+    const file = app.measured.get(name) || app.measured.get(stemOf(name));
+    if (!example && !file) return;
+    document.querySelector('button[role="tab"]').click();
+    if (example) openExample(app, example.name);
+    else openFile(app, file);
+  }
+
+  function measured(app) {
+    app.measured = new Map();
+    const inFiles = (event) => app.root.isConnected && event.target.closest("#compare-files");
+    document.addEventListener("change", (event) => inFiles(event) && keepFiles(app, event.target.files), true);
+    document.addEventListener("drop", (event) => inFiles(event) && keepFiles(app, event.dataTransfer.files), true);
+    const choose = (event) => {
+      const dot = app.root.isConnected && event.target.closest("[data-measured]");
+      if (dot) openMeasured(app, dot.dataset.measured);
+    };
+    document.addEventListener("click", choose);
+    document.addEventListener("keydown", (event) => event.key === "Enter" && choose(event));
+    return {};
+  }
+
+  return measured;
+})();
