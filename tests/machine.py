@@ -14,7 +14,16 @@ from collections.abc import Sequence
 
 from refiner.libraries import SYSTEM_PACKAGES, missing_library
 
-COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+COMMANDS = (
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
+"""What it may be called, the quickest first: those without windows open a page in half the time."""
 DOWNLOAD_SECONDS = 300
 CONNECT_MILLISECONDS = 5000
 START_SECONDS = 60
@@ -94,7 +103,7 @@ def _download() -> bool:
 
 
 def _install_chromium() -> bool:
-    return _install("chromium")
+    return _install("chromium-headless-shell") or _install("chromium")
 
 
 def _install_dependencies() -> bool:

@@ -113,7 +113,7 @@ def test_root_gets_the_package(
     assert machine.get_chromium() == str(tmp_path / "bin" / "chromium")
     assert log.read_text().splitlines() == [
         "noninteractive -qq update",
-        "noninteractive -qq install -y --no-install-recommends chromium",
+        "noninteractive -qq install -y --no-install-recommends chromium-headless-shell",
     ]
 
 
