@@ -8,6 +8,8 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refiner.files.reading import Reader
 from refiner.types import Segmenter
@@ -109,6 +111,19 @@ def build_page(
     return page
 
 
+class PackedPage:
+    """ASGI middleware that compresses the page itself, over half a megabyte; gradio packs its files."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an app."""
+        self.plain, self.packed = app, GZipMiddleware(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        page = scope["type"] == "http" and scope["path"].endswith(("/", "/config"))
+        await (self.packed if page else self.plain)(scope, receive, send)
+
+
 def launch(
     page: gr.Blocks,
     uploads: Uploads,
@@ -137,6 +152,9 @@ def launch(
         allowed_paths=[],
         ssr_mode=False,
         share=False,
-        app_kwargs={"middleware": [health, visitors], "lifespan": sweeping(uploads)},
+        app_kwargs={
+            "middleware": [health, visitors, Middleware(PackedPage)],
+            "lifespan": sweeping(uploads),
+        },
         **options,
     )

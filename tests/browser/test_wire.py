@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import urllib.error
 from collections.abc import Iterator
@@ -172,3 +173,11 @@ def test_senseless_events_of_the_video_tab_get_an_answer(
     said = stranger.trigger(event, data, video=True)
     assert said["success"]
     assert "Traceback" not in json.dumps(said)
+
+
+def test_the_page_comes_packed(server: Server) -> None:
+    asked = Request(server.url + "/", headers={"Accept-Encoding": "gzip"})
+    with urlopen(asked) as reply:
+        assert reply.headers["Content-Encoding"] == "gzip"
+        packed = reply.read()
+    assert len(packed) < len(gzip.decompress(packed)) / 3
