@@ -15,18 +15,25 @@ from refiner.types import Box, Click, ImageArray, InputError, Mask, MaskPair, Pr
 from webapp.image.state import Picture
 from webapp.shared.limits import Limits
 from webapp.shared.pictures import read_within
-from webapp.shared.uploads import link
+from webapp.shared.uploads import REFUSED, link
 
 
 class PhotoFile:
     """An uploaded file under a name of its own, kept until nothing refers to this any more."""
 
     def __init__(self, file: Path, root: Path) -> None:
-        """Link `file` below `root`, as uploads are swept away after a while."""
+        """Link `file` below `root`, as uploads are swept away after a while.
+
+        Raises:
+            InputError: that was just now.
+        """
         folder = root / "photos"
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / secrets.token_hex(16)
-        link(file, self.path)
+        try:
+            link(file, self.path)
+        except FileNotFoundError as error:
+            raise InputError(REFUSED) from error
         weakref.finalize(self, self.path.unlink, True)
 
 

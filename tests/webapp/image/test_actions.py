@@ -18,7 +18,7 @@ from tests import fakes
 from tests.fakes import RADIUS, FakeSegmenter, drawn
 from webapp.image import actions
 from webapp.image.actions import Studio
-from webapp.image.photo import photo_pixels
+from webapp.image.photo import PhotoFile, photo_pixels
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
 from webapp.shared import text
@@ -85,6 +85,11 @@ def test_an_opening_that_comes_late_again_takes_nothing_away(
         assert again.state is drawn_on
         assert again.message == words
     assert open_it(drawn_on, opening(5)).state.current_picture.key != key
+
+
+def test_a_photo_that_is_swept_away_while_it_is_opened_is_asked_for_again(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="choose the picture again"):
+        PhotoFile(tmp_path / "gone.png", tmp_path)
 
 
 def test_what_failed_may_come_again(studio: Studio, opened: ImageState) -> None:
