@@ -20,7 +20,7 @@ test: $(VENV)/.dev
 	$(BIN)/oxlint --deny-warnings webapp/browser
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # Hostile uploads to a running app, and kills of what it works with: some ten minutes.
 fuzz: $(VENV)/.dev
