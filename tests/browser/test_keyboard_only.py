@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.studio import Visitor
 
@@ -15,7 +16,8 @@ def keys(visitor: Visitor, *names: str) -> None:
 
 
 def test_points_of_both_signs_a_box_and_the_mask_by_keyboard_alone(visitor: Visitor) -> None:
-    visitor.page.locator(".stage").first.focus()
+    keys(visitor, "Tab", "Enter")  # the first thing to reach is the way to the picture
+    expect(visitor.page.locator("#picture-stage")).to_be_focused()
     keys(visitor, "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "Enter")
     visitor.settle("2")
     first = visitor.clicks()[0][1]

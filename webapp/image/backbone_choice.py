@@ -100,6 +100,7 @@ def heading_html(info: ModelInfo, doing: str = "") -> str:
         for name, link in text.links(os.environ.get("SPACE_ID"))
     )
     return (
+        f'<a class="skip" href="#picture-stage">{html.escape(text.SKIP)}</a>'
         f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>"
         f'<details class="loaded"><summary>{html.escape(doing or text.model_line(info))} ▾</summary>'
         f"<p>{loaded}</p></details><p>{links}</p>"

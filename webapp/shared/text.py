@@ -7,6 +7,7 @@ from refiner.types import ModelInfo
 
 TITLE = "SAM2Refiner Studio"
 TAGLINE = "Same click, finer mask: SAM2 and SAM2Refiner side by side."
+SKIP = "Skip to the picture"
 DEMO_MODEL = "a small model for the demo, trained by this project"
 PAPER = "https://arxiv.org/abs/2502.09660"
 SPACE_CODE = "https://huggingface.co/spaces/{}/tree/main"
