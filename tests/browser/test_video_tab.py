@@ -22,7 +22,7 @@ from refiner.clips.clip import open_clip
 from refiner.files.run_lengths import decode_rle
 from refiner.video_types import VideoInfo
 from tests.browser.conftest import Server
-from tests.browser.studio import Visitor
+from tests.browser.studio import Visitor, reached
 from tests.fakes import disc
 from tests.refiner.clip_making import run_ffmpeg
 
@@ -49,10 +49,10 @@ def make_clip(file: Path, frames: int = FRAMES, size: str = f"{WIDE}x{HIGH}") ->
 
 
 class Viewer(Visitor):
-    """A visitor at the video tab."""
+    """A visitor at the video tab who wants nothing to move by itself."""
 
     def __init__(self, browser: Browser, url: str, starts: str = "1", **options: Any) -> None:
-        super().__init__(browser, url, starts, **options)
+        super().__init__(browser, url, starts, **{"reduced_motion": "reduce", **options})
         self.page.get_by_role("tab", name="Video").click()
         self.tab = self.page.locator("#video-canvas")
         self.tab.locator('[data-do="open"]').wait_for()
@@ -75,14 +75,15 @@ class Viewer(Visitor):
     def press(self, keys: str) -> None:
         self.tab.locator(".stage").press(keys)
 
-    def do(self, name: str) -> None:
-        self.tab.locator(f'[data-do="{name}"]').click()
+    def button(self, selector: str) -> Locator:
+        return reached(self.page, f"#video-canvas {selector}")
 
     def text(self, name: str) -> str:
         return self.tab.locator(f".{name}").inner_text()
 
     def open(self, file: Path) -> None:
         self.tab.locator("input.file").set_input_files(str(file))
+        expect(self.tab.locator(".about-picture")).to_contain_text("Your clip")
         expect(self.tab.locator(".clock")).to_contain_text("Frame 0 of")
         self.quiet()
 
@@ -118,7 +119,7 @@ class Viewer(Visitor):
 
     def save(self, name: str, folder: Path) -> Path:
         with self.page.expect_download(timeout=30_000) as waiting:
-            self.tab.locator(f'[data-export="{name}"]').click()
+            self.button(f'[data-export="{name}"]').click()
         file = folder / waiting.value.suggested_filename
         waiting.value.save_as(file)
         self.quiet()
@@ -279,6 +280,7 @@ def test_playing_moves_both_panes_and_stops_at_the_end(opened: Viewer) -> None:
     opened.prompt(60, 80, 1)
     opened.track()
     opened.go(0)
+    expect(opened.tab.locator('[data-do="loop"]')).to_have_attribute("aria-pressed", "false")
     started = time.monotonic()
     opened.press("p")
     expect(opened.tab.locator('[data-do="play"]')).to_have_text("Pause")
@@ -403,12 +405,13 @@ def test_a_phone_shows_everything_within_its_width(
         browser, server.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
     phone.open(clip)
+    phone.view("overlay")
     phone.page.touchscreen.tap(*phone.at(60, 80))
     phone.quiet()
     assert phone.masked(60, 92)
     phone.track()
     for view in ("overlay", "contour", "cutout", "difference", "swipe"):
-        phone.tab.locator(f'[data-view="{view}"]').click()
+        phone.view(view)
         assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
     sizes = phone.tab.locator("button:visible").evaluate_all(
         "buttons => buttons.map(b => b.getBoundingClientRect()).map(r => [r.width, r.height])"

@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -22,13 +22,13 @@ PANES = (
     "painting",
     "prompts",
     "panel",
+    "menus",
     "pointer",
     "files",
     "keys",
     "app",
 )
 PICTURE = (
-    "menus",
     "panel",
     "verdict",
     "plot",
@@ -73,6 +73,14 @@ CLIP_FILES = (
 
 NAMESPACE = "const studio = {};\n"
 
+
+class Words(NamedTuple):
+    """What a component says: its labels by name, and its keys with what each does."""
+
+    labels: Mapping[str, str]
+    keys: Iterable[tuple[str, str]]
+
+
 ServerFunction = Callable[[Any], dict[str, Any]]
 
 
@@ -104,7 +112,11 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
 
 
 def video_canvas(
-    value: dict[str, Any], limits: Limits, functions: Sequence[ServerFunction], **options: Any
+    value: dict[str, Any],
+    words: Words,
+    limits: Limits,
+    functions: Sequence[ServerFunction],
+    **options: Any,
 ) -> gr.HTML:
     """Return the component that shows a clip with both models' masks and takes prompts.
 
@@ -113,6 +125,7 @@ def video_canvas(
 
     Args:
         value: as of `webapp.video.reply.clip_value`; a first one may hold `examples`, too.
+        words: what it says.
         limits: what the browser should not even try.
         functions: what the browser calls by name: `pictures`, `follow`, `set_span`, `start_track`,
             `start_export` and `cancel`, each with one record that must be checked.
@@ -120,12 +133,12 @@ def video_canvas(
     """
     return gr.HTML(
         value=value,
-        html_template=_page("clip/clip.html", text.VIDEO, text.VIDEO_KEYS),
+        html_template=_page("clip/clip.html", *words),
         css_template=_joined(["picture/picture.css", "clip/clip.css"]),
         js_on_load=_scripts("clip", CLIP),
         apply_default_css=False,
         server_functions=list(functions),
-        settings=_settings(text.VIDEO, limits, limits.video_megabytes, CLIP_FILES),
+        settings=_settings(words.labels, limits, limits.video_megabytes, CLIP_FILES),
         **options,
     )
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from refiner.types import InputError
-from webapp.shared import text
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import (
     Message,
@@ -23,6 +22,8 @@ from webapp.shared.messages import (
     read_text,
 )
 from webapp.shared.pictures import jpeg
+from webapp.shared.text import YOUR_CLIP
+from webapp.video import text
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, write_export
 from webapp.video.open_clips import ClipJob
@@ -33,7 +34,7 @@ from webapp.video.state import (
     VideoState,
     changed_frame,
 )
-from webapp.video.tracking import track
+from webapp.video.tracking import show_stored, track
 from webapp.video.work import Work, Workers
 
 PICTURE_QUALITY = 88
@@ -56,7 +57,7 @@ def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
         return studio.uploads.take(path, folder / "clip")
 
     name = file_stem(message.values, "clip")
-    return _open(studio, owner, take, text.YOUR_CLIP, name, message.seq)
+    return _open(studio, owner, take, YOUR_CLIP, name, message.seq)
 
 
 def open_example_clip(studio: VideoStudio, source: ClipSource, owner: str, opening: int) -> Reply:
@@ -87,7 +88,10 @@ def _open(
     try:
         first = job.read(0)
         job.frame_bytes = len(jpeg(first, PICTURE_QUALITY))
-        studio.pace.measure(studio.tracker, first)
+        if example and example.name in studio.tracks:
+            show_stored(job, studio.tracks[example.name])
+        else:
+            studio.pace.measure(studio.tracker, first)
         job.state = _answer(studio, job, job.state)
         job = studio.store.add(job)
     except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from refiner.types import Click, ImageArray, Prompts
@@ -13,7 +13,7 @@ from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads
 from webapp.video.exporting import ExportClip
 from webapp.video.open_clips import ClipJob, OpenClip, Store
-from webapp.video.results import ScoreMask
+from webapp.video.results import ScoreMask, StoredTrack
 from webapp.video.work import Work, Workers
 
 
@@ -69,6 +69,7 @@ class VideoStudio:
         export_clip: writes one.
         score: J and F of a mask against its truth, for examples that have one.
         examples: clips one click away.
+        tracks: what tracking their prompts with this model gives, by their names, where it is known.
         limits: how much a visitor may ask for.
         uploads: what visitors uploaded.
         store: the open clips of all visitors.
@@ -82,6 +83,7 @@ class VideoStudio:
     export_clip: ExportClip
     score: ScoreMask | None = None
     examples: Sequence[ClipSource] = ()
+    tracks: Mapping[str, StoredTrack] = field(default_factory=dict)
     limits: Limits
     uploads: Uploads
     store: Store

@@ -55,13 +55,16 @@ def clip_value(
 
 
 def range_value(job: ClipJob) -> dict[str, Any]:
-    """Return which frames are to be tracked, and which are, by object."""
+    """Return which frames are to be tracked, which are, by object, and how right they are."""
     state, span, results = job.snapshot()
+    scores = total(results, state.scene)
     covered = [(item.id, results.coverage(state.scene, item, span)) for item in state.scene.objects]
     return {
         "span": [span.start, span.stop],
         "coverage": [[key, [*map(list, c.fresh)], [*map(list, c.stale)]] for key, c in covered],
         "needed": len(results.missing(state.scene, span)) if state.scene.prompts(span) else 0,
+        "total": scores
+        and {"frames": scores.frames, "base": [*scores.base], "refined": [*scores.refined]},
     }
 
 
@@ -76,16 +79,12 @@ def progress_value(job: ClipJob, version: int, ahead: int) -> dict[str, Any]:
     with job.lock:
         newer = job.results.after(version, FRAMES_AT_ONCE)
         last = job.results.version
-    _, _, results = job.snapshot()
-    scores = total(results, job.state.scene)
     return {
         "clip": job.key,
         "frames": [_frame(index, result) for index, result in newer],
         "version": newer[-1][1].version if newer else last,
         "more": bool(newer) and newer[-1][1].version < last,
         "work": job.work and _work(job.work, ahead),
-        "total": scores
-        and {"frames": scores.frames, "base": [*scores.base], "refined": [*scores.refined]},
         **range_value(job),
     }
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import Any, cast
 
 from refiner.types import BoolArray, ImageArray, MaskPair
 from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
 from webapp.video.open_clips import ClipJob
-from webapp.video.results import Score, ScoreMask, TrackedPair, plan
+from webapp.video.results import Score, ScoreMask, StoredTrack, TrackedPair, plan
 from webapp.video.state import Basis, FramePair, VideoScene
 from webapp.video.work import Work
 
@@ -67,6 +67,20 @@ def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = 
                     work.step(before + silent + number)
 
 
+def show_stored(job: ClipJob, track: StoredTrack) -> None:
+    """Show a clip as if it had just been tracked; one worked at in another size stays as it is."""
+    sizes = {tuple(item.pair.base["size"]) for frame in track.values() for item in frame.values()}
+    if sizes != {job.clip.info.size_hw}:
+        return
+    state = job.state
+    for frame in state.missing():
+        state = state.with_answers(frame, {key: one.pair for key, one in track[frame].items()})
+    job.state = state
+    for index, objects in track.items():
+        if index in job.span:
+            _put(job, state.scene, job.span, index, objects)
+
+
 def _steps(part: tuple[int, int], start: int) -> int:
     return part[1] - min(part[0], start) if part[0] >= start else part[1] - part[0]
 
@@ -76,15 +90,21 @@ def _store(
 ) -> None:
     truth = job.truth(frame.index) if job.truth else {}
     objects = {key: _tracked(pair, truth.get(key), score) for key, pair in frame.objects.items()}
+    _put(job, scene, span, frame.index, objects)
+
+
+def _put(
+    job: ClipJob, scene: VideoScene, span: range, index: int, objects: Mapping[int, TrackedPair]
+) -> None:
+    start = scene.start(span)
+    assert start is not None
+    basis: dict[int, Basis] = {
+        item.id: item.basis(index, span, start)
+        for item in scene.objects
+        if any(frame in span for frame in item.frames)
+    }
     with job.lock:
-        start = scene.start(span)
-        assert start is not None
-        basis: dict[int, Basis] = {
-            item.id: item.basis(frame.index, span, start)
-            for item in scene.objects
-            if any(frame in span for frame in item.frames)
-        }
-        job.results.put(frame.index, objects, basis)
+        job.results.put(index, objects, basis)
 
 
 def _tracked(pair: MaskPair, truth: BoolArray | None, score: ScoreMask | None) -> TrackedPair:

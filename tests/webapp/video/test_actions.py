@@ -26,6 +26,8 @@ from webapp.video import actions as video_actions
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, ClipResult
 from webapp.video.open_clips import Clip, ClipJob, Store
+from webapp.video.results import TrackedPair
+from webapp.video.state import FramePair
 from webapp.video.work import Workers
 
 SIZE = (120, 160)
@@ -483,17 +485,51 @@ def test_a_clip_over_the_size_limit_is_refused(tmp_path: Path) -> None:
         bench.open(content=b"\0" * 1_000_001)
 
 
-def test_an_example_has_its_prompts_and_scores(bench: Bench, tmp_path: Path) -> None:
+def discs(folder: Path) -> ClipSource:
+    """An example clip whose truth is what the fake's refined masks are."""
     prompts = (FramePrompts(2, 1, Prompts((Click(40, 60),))),)
-    source = ClipSource(
+    return ClipSource(
         "discs",
         "Discs",
-        tmp_path / "discs.mp4",
+        folder / "discs.mp4",
         np.zeros((*SIZE, 3), np.uint8),
         "Made by this test.",
         prompts,
         lambda index: {1: follow(SIZE, prompts, index).refined.mask},
     )
+
+
+def test_a_stored_track_is_shown_as_if_tracked_and_goes_stale(bench: Bench, tmp_path: Path) -> None:
+    source = discs(tmp_path)
+    live = video_actions.open_example_clip(bench.studio, source, "me", 1).job
+    assert live is not None
+    bench.track(live)
+    track = {index: result.objects for index, result in live.results.frames.items()}
+    bench.using(tracks={"discs": track}).tracker.calls.clear()
+    job = video_actions.open_example_clip(bench.studio, source, "me", 2).job
+    assert job is not None
+    assert coverage(job) == ([[0, 12]], [])
+    assert bench.tracker.calls == []
+    for frame in range(12):
+        assert np.array_equal(masks(job, frame), masks(live, frame))
+    value = video_actions.follow(bench.studio, job, {"version": 0})
+    assert value["total"] == video_actions.follow(bench.studio, live, {"version": 0})["total"]
+    assert len(value["frames"]) == 12 and value["needed"] == 0
+    bench.edit(job, click(6, 64, 60, False))
+    assert coverage(job) == ([[0, 6]], [[6, 12]])
+
+
+def test_a_stored_track_of_another_size_is_not_shown(bench: Bench, tmp_path: Path) -> None:
+    source = discs(tmp_path)
+    pair = FramePair.measured(follow((12, 16), source.prompts, 2))
+    bench.using(tracks={"discs": {index: {1: TrackedPair(pair)} for index in range(12)}})
+    job = video_actions.open_example_clip(bench.studio, source, "me", 1).job
+    assert job is not None
+    assert coverage(job) == ([], [])
+
+
+def test_an_example_has_its_prompts_and_scores(bench: Bench, tmp_path: Path) -> None:
+    source = discs(tmp_path)
     job = video_actions.open_example_clip(bench.studio, source, "me", 1).job
     assert job is not None
     bench.track(job)

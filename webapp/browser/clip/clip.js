@@ -4,14 +4,16 @@
   const { refreshScene, sendEdits, takeScene } = studio.scene;
   const { shownAnswer, takeRange } = studio.tracked;
   const { showFrame } = studio.frames;
-  const { askExport } = studio.work;
+  const { openExample } = studio.files;
+  const { askExport, follow } = studio.work;
+  const { playLoop } = studio.player;
   const { showNotes, showPanel } = studio.clipPanel;
   const KEPT = 240;
 
   const fields = () => ({
     clip: null, at: 0, wanted: 0, span: [0, 1], needed: 0, coverage: new Map(),
     jpegs: new Map(), bitmaps: new Map(), tracked: new Map(), trackedById: new Map(), version: 0,
-    work: null, asked: false, following: null, total: null, playing: false, loop: false, live: false,
+    examples: props.value.examples || [], work: null, asked: false, following: null, total: null, playing: false, loop: false, live: false,
     scrub: null, draftSpan: null, spanWish: null, clock: null, fetching: false, nextFetch: null,
   });
 
@@ -54,13 +56,31 @@
     const none = { ...app.server, seq: value.seq, message: value.message, answers: [], frame: null };
     if (!takeScene(app, !clip && app.clip ? none : value, isOther, () => openClip(app, clip))) return;
     if (clip) {
+      if (isOther) app.selected = value.objects[0].id;
       keepAnswers(app);
       takeRange(app, value);
     }
     refreshScene(app);
     if (typeof value.frame === "number") showFrame(app, value.frame);
-    if (isOther) app.layout();
+    if (isOther) {
+      app.layout();
+      takeTracked(app);
+    }
     sendEdits(app);
+  }
+
+  // An example may come tracked.
+  async function takeTracked(app) {
+    const { clip } = app;
+    await follow(app);
+    if (app.clip === clip && app.tracked.size && app.needed === 0) playLoop(app);
+  }
+
+  // The first example is open when the tab is.
+  function firstExample(app) {
+    const [first] = app.examples;
+    if (first) queueMicrotask(() => openExample(app, first.name));
+    return {};
   }
 
   const panel = (app) => ({ show: () => showPanel(app) });
@@ -68,10 +88,13 @@
     fields,
     scene,
     receive,
+    below: 300,
+    narrowView: "swipe",
     answer: (app, id) => app.answers.get(id) || app.trackedById.get(id),
     export: (app, data) => askExport(app, data),
   };
   studio.app.start(clip, [
-    panel, studio.player.player, studio.timeline.timeline, studio.work.tracking, studio.difference,
+    studio.menus, panel, studio.player.player, studio.timeline.timeline, studio.work.tracking, studio.difference,
+    firstExample,
   ]);
 })();

@@ -98,7 +98,37 @@ studio.clipPanel = (() => {
     if (app.tool === "box") return app.labels.box_status;
     if (!prompted(app)) return app.labels.empty;
     if (firstStale(app) !== null) return app.labels.stale.replace("{frame}", firstStale(app));
-    return app.work && app.work.status === "cancelled" ? app.labels.cancelled : "";
+    if (app.work && app.work.status === "cancelled") return app.labels.cancelled;
+    return app.labels[app.needed ? "prompted" : "fixable"];
+  }
+
+  function stepOf(app) {
+    if (!app.clip || !prompted(app)) return "click";
+    if (app.work && app.work.kind === "export") return "download";
+    return app.needed ? "track" : "fix";
+  }
+
+  function showStep(app) {
+    const now = stepOf(app);
+    for (const step of app.root.querySelectorAll("[data-step]")) {
+      if (step.dataset.step === now) step.setAttribute("aria-current", "step");
+      else step.removeAttribute("aria-current");
+    }
+  }
+
+  function showScores(app) {
+    const { labels, total } = app, whole = (value) => Math.round(100 * value) + " %";
+    const slider = app.viewName === "swipe" ? app.root.querySelectorAll(".pane.single figcaption span") : [];
+    ["base", "refined"].forEach((model, index) => {
+      const [j, f] = total ? total[model].map(whole) : [];
+      write(app.root.querySelector(".pane." + model + " i"), total ? labels.caption.replace("{j}", j).replace("{f}", f) : "");
+      const name = labels[model];
+      if (slider[index]) write(slider[index], total ? labels.caption_slider.replace("{model}", name).replace("{j}", j) : name);
+    });
+  }
+
+  function write(node, text) {
+    if (node.textContent !== text) node.textContent = text;
   }
 
   function clipFigures(app) {
@@ -154,11 +184,12 @@ studio.clipPanel = (() => {
     press(app.root.querySelectorAll("[data-view]"), "view", app.viewName);
     app.stage.classList.toggle("touch-all", app.tool === "box" || app.view.zoom > 1);
     app.stage.classList.toggle("waiting", Boolean(app.opening));
-    const status = app.root.querySelector(".status"), text = statusOf(app);
-    if (status.textContent !== text) status.textContent = text;
+    write(app.root.querySelector(".status"), statusOf(app));
     app.root.querySelector(".timeline").hidden = !app.clip;
+    showStep(app);
     showObjects(app);
     showCaption(app);
+    showScores(app);
     enable(app);
     if (!app.clip) return;
     showClip(app);

@@ -4,7 +4,7 @@ studio.work = (() => {
   const { refreshScene, openEdits } = studio.scene;
   const { takeRange } = studio.tracked;
   const { showFrame } = studio.frames;
-  const { pause } = studio.player;
+  const { pause, playLoop } = studio.player;
   const EVERY = 220;
 
   function isActive(work) {
@@ -85,7 +85,6 @@ studio.work = (() => {
       app.tracked.set(index, found);
     }
     app.version = reply.version;
-    app.total = reply.total;
     takeRange(app, reply);
     takeWork(app, reply.work);
     refreshScene(app);
@@ -98,6 +97,7 @@ studio.work = (() => {
     app.work = work;
     if (!work || !before || before.status === work.status) return;
     if (work.status === "failed") app.say(work.message);
+    if (work.kind === "track" && work.status === "done" && app.live) playLoop(app);
     if (work.kind === "export" && work.ready) {
       call(app, "export_file", { picture: app.clip.key }, { tries: 1, failed: "no_download" });
     }
@@ -111,5 +111,5 @@ studio.work = (() => {
     return { commands: { track: () => toggleTrack(app) } };
   }
 
-  return { askExport, isBusy, tracking };
+  return { askExport, follow, isBusy, tracking };
 })();
