@@ -90,7 +90,7 @@ class Viewer(Visitor):
     def quiet(self) -> None:
         """Wait until nothing is under way."""
         expect(self.tab.locator(".status")).not_to_have_text(
-            re.compile("Working|Opening|Starting|left$|Writing|Waiting"), timeout=20_000
+            re.compile("Working|Opening|Starting|left$|Writing|Waiting|Cancelling"), timeout=20_000
         )
 
     def prompt(self, x: float, y: float, count: int, **options: Any) -> None:
@@ -118,7 +118,7 @@ class Viewer(Visitor):
         expect(self.tab.locator('[data-do="track"]')).to_have_text("All tracked", timeout=20_000)
 
     def save(self, name: str, folder: Path) -> Path:
-        with self.page.expect_download(timeout=30_000) as waiting:
+        with self.page.expect_download(timeout=90_000) as waiting:
             self.button(f'[data-export="{name}"]').click()
         file = folder / waiting.value.suggested_filename
         waiting.value.save_as(file)
@@ -307,6 +307,82 @@ def test_a_click_on_the_agreement_goes_to_the_dip(opened: Viewer) -> None:
     near = max(dip - 1, 0) + 0.5
     opened.page.mouse.click(box["x"] + box["width"] * near / FRAMES, y["y"] + 30)
     opened.shows(dip)
+
+
+def test_a_second_click_may_track_to_its_frame_first_and_correct(
+    opened: Viewer, server: Server
+) -> None:
+    opened.prompt(60, 80, 1)
+    opened.go(10)
+    stage = opened.tab.locator(".stage").bounding_box()
+    offer = opened.tab.locator(".offer")
+    opened.prompt(150, 80, 1, button="right")
+    expect(offer).to_be_visible()
+    assert opened.tab.locator(".stage").bounding_box() == stage
+    opened.do("take_away")
+    expect(opened.tab.locator(".lane em")).to_have_count(1)
+    expect(offer).to_be_hidden()
+
+    opened.prompt(100, 92, 1, button="right")
+    opened.do("track_first")
+    expect(opened.tab.locator(".lane em")).to_have_count(2)
+    expect(opened.tab.locator('[data-do="track"]')).to_have_text("Track again from frame 10")
+    expect(offer).to_be_hidden()
+    opened.shows(10)
+    assert opened.masked(100, 70)
+    assert not opened.masked(108, 92, "refined")
+    assert opened.tab.locator(".stage").bounding_box() == stage
+    opened.track()
+
+    worst = opened.tab.locator(".worst button")
+    expect(worst).to_have_count(3)
+    names = worst.all_inner_texts()
+    assert len(set(names)) == 3
+    worst.last.click()
+    opened.shows(int(names[-1].removeprefix("f")))
+
+    opened.go(12)
+    opened.prompt(108, 80, 1, button="right")
+    server.knobs.seconds.value = 0.5
+    opened.do("track")
+    expect(opened.tab.locator(".status")).to_have_text(re.compile("of 24 frames"))
+    opened.do("track")
+    assert opened.text("status").startswith("Cancelling")
+    server.knobs.seconds.value = 0.0
+    expect(opened.tab.locator(".status")).to_contain_text("Masks from frame 12 on")
+
+
+def test_a_clip_and_its_prompts_come_back_after_a_reload(opened: Viewer) -> None:
+    opened.prompt(60, 80, 1)
+    opened.do("new_object")
+    opened.prompt(160, 180, 1)
+    opened.track()
+    opened.go(5)
+    opened.prompt(180, 180, 1, button="right")
+    opened.page.wait_for_timeout(900)
+    opened.page.reload()
+    opened.page.get_by_role("tab", name="Video").click()
+    offer = opened.tab.locator(".restore")
+    expect(offer).to_contain_text("your work on grey.mp4: objects 2, clicks 3")
+    opened.do("restore_work")
+    expect(offer).to_be_hidden()
+    expect(opened.tab.locator('[data-do="track"]')).to_have_text("Track again from frame 5")
+    expect(opened.tab.locator(".lane em")).to_have_count(3)
+    opened.quiet()
+    opened.shows(5)
+    assert opened.masked(60 + 4 * 5, 92)
+    assert opened.masked(180, 180 - 12)
+    assert not opened.masked(180 + 8, 180, "refined")
+
+    opened.page.reload()
+    opened.page.get_by_role("tab", name="Video").click()
+    opened.do("forget_work")
+    expect(offer).to_be_hidden()
+    opened.page.wait_for_timeout(500)
+    opened.page.reload()
+    opened.page.get_by_role("tab", name="Video").click()
+    expect(opened.tab.locator(".status")).to_have_text("Choose an example or open a clip.")
+    expect(offer).to_be_hidden()
 
 
 def test_undo_goes_to_the_frame_it_changes(opened: Viewer) -> None:

@@ -26,6 +26,7 @@ PANES = (
     "pointer",
     "files",
     "keys",
+    "restore",
     "app",
 )
 PICTURE = (
@@ -44,7 +45,6 @@ PICTURE = (
     "probabilities",
     "brush",
     "backbone",
-    "restore",
     "picture",
 )
 CLIP = (
@@ -55,6 +55,8 @@ CLIP = (
     "agreement",
     "timeline",
     "difference",
+    "correction",
+    "worst",
     "panel",
     "clip",
 )

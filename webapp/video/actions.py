@@ -122,6 +122,8 @@ def edit_clip(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
         if action.get("type") in ("undo", "redo"):
             frame = changed_frame(state.scene, changed.scene)
         state = changed
+    if state.missing():
+        studio.pace.measure(studio.tracker, job.read(0))
     state = _answer(studio, job, state)
     if message.number:
         state = replace(state, applied=message.number)
@@ -167,7 +169,7 @@ def set_span(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any
 
 
 def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
-    """Begin to track what is missing.
+    """Begin to track what is missing, only of the frames before `until` if that is sent.
 
     Raises:
         InputError: there is nothing to track, or the clip is being worked on.
@@ -175,13 +177,14 @@ def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, 
     state, span, results = job.snapshot()
     if not state.scene.prompts(span):
         raise InputError(text.NOTHING_PROMPTED)
-    if not results.missing(state.scene, span):
+    until = read_count(values, "until") if "until" in values else span.stop
+    if not any(index < until for index in results.missing(state.scene, span)):
         raise InputError(text.ALL_TRACKED)
     work = Work("track")
 
     def run() -> None:
-        track(job, work, studio.tracker, studio.score)
-        studio.pace.take(work)
+        track(job, work, studio.tracker, studio.score, until)
+        studio.pace.take(work, len({item.object_id for item in state.scene.prompts(span)}))
 
     _begin(studio.trackers, job, work, partial(job.caller.copy().run, run))
     return {}
@@ -220,10 +223,15 @@ def _refuse_while_busy(job: ClipJob) -> None:
 
 
 def cancel(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
-    """End the work; what it has done stays."""
+    """End the work; what it has done stays. One that waits ends at once."""
     if job.work:
         job.work.cancel.set()
+        _workers(studio, job.work).withdraw(job.work)
     return {}
+
+
+def _workers(studio: VideoStudio, work: Work) -> Workers:
+    return studio.trackers if work.kind == "track" else studio.exporters
 
 
 def follow(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
@@ -234,9 +242,8 @@ def follow(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
     """
     ahead = 0
     if job.work and job.work.status == "waiting":
-        workers = studio.trackers if job.work.kind == "track" else studio.exporters
-        ahead = workers.ahead(job.work)
-    return progress_value(job, read_count(values, "version"), ahead)
+        ahead = _workers(studio, job.work).ahead(job.work)
+    return progress_value(job, read_count(values, "version"), ahead, studio.pace)
 
 
 def pictures(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:

@@ -38,8 +38,14 @@ class Watched:
         return self._frames[index]
 
 
-def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = None) -> None:
-    """Track what is missing of a clip, or no longer holds after a correction.
+def track(
+    job: ClipJob,
+    work: Work,
+    tracker: Tracker,
+    score: ScoreMask | None = None,
+    until: int | None = None,
+) -> None:
+    """Track what is missing of a clip before frame `until`, or no longer holds after a correction.
 
     Raises:
         Cancelled: the visitor gave it up.
@@ -48,10 +54,11 @@ def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = 
     state, span, results = job.snapshot()
     scene, start = state.scene, state.scene.start(span)
     assert start is not None
-    parts = plan(results.missing(scene, span), start)
+    needed = [i for i in results.missing(scene, span) if until is None or i < until]
+    parts = plan(needed, start)
     work.total = sum(_steps(part, start) for part in parts)
     with closing(job.reader()) as clip:
-        for since, until in parts:
+        for since, stop in parts:
             before = work.done
             silent = max(since - start, 0)
 
@@ -60,7 +67,7 @@ def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = 
                 work.step(max(work.done, before + passed))
 
             prompts, frames = scene.prompts(span), Watched(clip, seen)
-            steps = tracker.track(frames, prompts, since=since, until=until)
+            steps = tracker.track(frames, prompts, since=since, until=stop)
             with closing(cast("Generator[TrackedFrame, None, None]", steps)):
                 for number, frame in enumerate(steps, start=1):
                     _store(job, scene, span, frame, score)

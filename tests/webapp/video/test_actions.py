@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextvars import ContextVar, copy_context
@@ -26,9 +27,10 @@ from webapp.video import actions as video_actions
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, ClipResult
 from webapp.video.open_clips import Clip, ClipJob, Store
+from webapp.video.reply import clip_value
 from webapp.video.results import TrackedPair
 from webapp.video.state import FramePair
-from webapp.video.work import Workers
+from webapp.video.work import Work, Workers
 
 SIZE = (120, 160)
 
@@ -196,6 +198,47 @@ def test_a_correction_makes_later_frames_stale_and_keeps_them(bench: Bench, job:
     assert coverage(job) == ([[0, 12]], [])
     assert not masks(job, 9)[60, 64 + 12]
     assert masks(job, 5)[60, 60]
+
+
+def test_tracking_to_a_frame_leaves_the_rest_and_a_click_there_corrects(
+    bench: Bench, job: ClipJob
+) -> None:
+    bench.edit(job, click(0, 40, 60), click(6, 64, 60, False))
+    said = {frame: value for frame, value in clip_value(job, 1)["objects"][0]["frames"]}
+    assert not said[6]["corrects"]
+    bench.edit(job, {"type": "clear", "frame": 6, "object": 1})
+    video_actions.start_track(bench.studio, job, {"until": 7})
+    finish(job)
+    assert coverage(job) == ([[0, 7]], [])
+    bench.edit(job, click(6, 64, 60, False))
+    (_, said_there) = clip_value(job, 1)["objects"][0]["frames"][1]
+    assert said_there["corrects"]
+    assert coverage(job) == ([[0, 6]], [[6, 7]])
+    with pytest.raises(InputError, match="tracked"):
+        video_actions.start_track(bench.studio, job, {"until": 6})
+
+
+def test_the_estimate_is_of_one_object_and_counts_further_ones(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60), {"type": "add_object"}, click(0, 90, 60, target=2))
+    bench.track(job)
+    assert job.work is not None and job.work.frame_seconds
+    told = video_actions.follow(bench.studio, job, {"version": 0})["frame_seconds"]
+    further = clip_value(job, 1)["clip"]["further"]
+    assert 0 < told * (1 + further) <= job.work.frame_seconds
+
+
+def test_who_waits_is_cancelled_at_once(bench: Bench, job: ClipJob) -> None:
+    held = threading.Event()
+    busy = Work("track")
+    bench.studio.trackers.submit(busy, lambda: held.wait(60) and None)
+    bench.edit(job, click(0, 40, 60))
+    video_actions.start_track(bench.studio, job, {})
+    assert job.work is not None and job.work.status == "waiting"
+    video_actions.cancel(bench.studio, job, {})
+    assert job.work.status == "cancelled"
+    held.set()
+    bench.track(job)
+    assert coverage(job) == ([[0, 12]], [])
 
 
 def test_clicks_on_a_tracked_frame_correct_what_was_there(bench: Bench, job: ClipJob) -> None:

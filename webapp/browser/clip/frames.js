@@ -1,9 +1,10 @@
 // Pictures of the frames: asked for in stretches, kept as JPEGs, some of them decoded.
 studio.frames = (() => {
-  const { PATIENCE, call } = studio.calls;
+  const { PATIENCE, call, sleep } = studio.calls;
   const { refreshScene } = studio.scene;
   const STRETCH = 16;
   const DECODED = 24;
+  const SOON = 300;
 
   function jpegBlob(base64) {
     return new Blob([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], { type: "image/jpeg" });
@@ -101,5 +102,18 @@ studio.frames = (() => {
     }
   }
 
-  return { clampFrame, decodedFrame, showFrame };
+  // Draws a frame into a small canvas once its picture is there.
+  async function drawSmall(app, canvas, index) {
+    const { clip } = app, place = canvas.getContext("2d");
+    while (app.clip === clip && !app.jpegs.has(index)) {
+      fetchPictures(app, index);
+      await sleep(SOON);
+    }
+    if (app.clip !== clip) return;
+    const bitmap = await createImageBitmap(app.jpegs.get(index), { resizeWidth: canvas.width, resizeHeight: canvas.height });
+    place.drawImage(bitmap, 0, 0);
+    bitmap.close();
+  }
+
+  return { clampFrame, decodedFrame, drawSmall, showFrame };
 })();

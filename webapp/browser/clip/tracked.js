@@ -28,5 +28,5 @@ studio.tracked = (() => {
     app.coverage = new Map(value.coverage.map(([id, fresh, stale]) => [id, { fresh, stale }]));
   }
 
-  return { coverageOf, shownAnswer, takeRange, trackedOf };
+  return { coverageOf, isIn, shownAnswer, takeRange, trackedOf };
 })();
