@@ -147,6 +147,13 @@ def test_a_clip_says_what_it_is_and_what_tracking_will_take(opened: Viewer) -> N
     assert "320×240 · 12 fps · 24 frames · 2.00 s · with sound" in opened.text("about-picture")
     expect(opened.tab.locator(".estimate")).to_contain_text("for 24 frames")
     expect(opened.tab.locator('[data-do="track"]')).to_be_disabled()
+    opened.page.wait_for_function(
+        """() => {
+            const strip = document.querySelector("#video-canvas .film");
+            const { data } = strip.getContext("2d").getImageData(0, 10, strip.width, 1);
+            return data.every((value, at) => at % 4 !== 3 || value === 255);
+        }"""
+    )
 
 
 def test_two_objects_on_two_frames_are_tracked_cancelled_resumed_corrected_and_exported(

@@ -57,6 +57,7 @@ CLIP = (
     "difference",
     "correction",
     "worst",
+    "film",
     "panel",
     "clip",
 )

@@ -126,6 +126,7 @@ studio.restore = (() => {
     app.kept.offered = work;
     const bar = app.root.querySelector(".restore");
     bar.hidden = !work;
+    app.layout();
     if (!work) return;
     const clicks = work.objects.flat().reduce((sum, one) => sum + one.clicks.length, 0);
     bar.querySelector("span").textContent = app.labels.restore_offer.replace("{name}", work.name)
