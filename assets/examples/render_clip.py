@@ -1,6 +1,6 @@
-"""Renders the example clip with its exact masks: `python assets/examples/render_clip.py`.
+"""Renders the example clips with their exact masks: `python assets/examples/render_clip.py`.
 
-The masks are a ZIP in DAVIS layout, `wheel-clip/00000.png` and so on, the value of a pixel being the
+The masks of each are a ZIP in DAVIS layout, `wheel-clip/00000.png` and so on, the value of a pixel being the
 object's index, 0 the ground.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import rolling
+import swaying
 from drawing import Array
 from PIL import Image
 
@@ -21,8 +22,7 @@ from refiner.clips.formats import H264, Timing
 from refiner.clips.writing import ClipWriter
 from refiner.files.painting import object_color
 
-NAME = "wheel-clip"
-SEED = 20
+CLIPS = {"wheel-clip": (rolling.render, 20), "windy-tree-clip": (swaying.render, 4)}
 
 
 def mask_png(mask: Array) -> bytes:
@@ -34,21 +34,28 @@ def mask_png(mask: Array) -> bytes:
     return buffer.getvalue()
 
 
-def main() -> None:
-    """Write the clip and its masks."""
-    parser = argparse.ArgumentParser(description="Render the example clip and its masks.")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="the folder")
-    folder = parser.parse_args().out
-    frames = rolling.render(np.random.default_rng(SEED))
+def write_clip(name: str, folder: Path) -> None:
+    """Write the example clip `name` and its masks."""
+    scene, seed = CLIPS[name]
+    frames = scene(np.random.default_rng(seed))
     size_hw = rolling.CLIP_HEIGHT, rolling.CLIP_WIDTH
     with (
-        ClipWriter(folder / f"{NAME}.mp4", H264, size_hw, Timing(Fraction(rolling.FPS))) as video,
-        zipfile.ZipFile(folder / f"{NAME}_masks.zip", "w") as masks,
+        ClipWriter(folder / f"{name}.mp4", H264, size_hw, Timing(Fraction(rolling.FPS))) as video,
+        zipfile.ZipFile(folder / f"{name}_masks.zip", "w") as masks,
     ):
         for index, (picture, mask) in enumerate(frames):
             video.write(picture)
-            entry = zipfile.ZipInfo(f"{NAME}/{index:05}.png")  # of no date: always the same file
+            entry = zipfile.ZipInfo(f"{name}/{index:05}.png")  # of no date: always the same file
             masks.writestr(entry, mask_png(mask))
+
+
+def main() -> None:
+    """Write every clip and its masks."""
+    parser = argparse.ArgumentParser(description="Render the example clips and their masks.")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="the folder")
+    folder = parser.parse_args().out
+    for name in CLIPS:
+        write_clip(name, folder)
 
 
 if __name__ == "__main__":

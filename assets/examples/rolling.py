@@ -114,9 +114,9 @@ def with_shadow(ground: Array, alpha: Array, rolling: float) -> Array:
     return over(ground, ground * 0.35, cv2.GaussianBlur(contact, (0, 0), 5))
 
 
-def halved(picture: Array) -> Array:
+def halved(picture: Array, top: int = TOP) -> Array:
     """Return the mean of each 2 x 2 pixels of the rows that are kept."""
-    kept = picture[TOP : TOP + 2 * CLIP_HEIGHT].astype(np.float64)
+    kept = picture[top : top + 2 * CLIP_HEIGHT].astype(np.float64)
     shape = (CLIP_HEIGHT, 2, CLIP_WIDTH, 2, *kept.shape[2:])
     return np.asarray(kept.reshape(shape).mean(axis=(1, 3)))
 

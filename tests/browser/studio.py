@@ -28,7 +28,7 @@ PHONE: dict[str, Any] = {
 }
 
 
-DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
 EMPTY = """() => new Promise(done => {
     localStorage.clear();
     const asked = indexedDB.deleteDatabase("sam2refiner-studio");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from fractions import Fraction
@@ -82,6 +83,34 @@ def under_the_box() -> np.ndarray:
     return outer & ~inner
 
 
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_the_tab_opens_with_a_tracked_example_that_plays(
+    browser: Browser, url: str, motion: str
+) -> None:
+    viewer = Viewer(browser, url, "0 + box", reduced_motion=motion)
+    expect(viewer.tab.locator(".clock")).to_contain_text("of 47")
+    expect(viewer.tab.locator(".pane.base i")).to_have_text(
+        re.compile(r"overlap \d+ %, outline \d+ %")
+    )
+    expect(viewer.tab.locator('[data-do="track"]')).to_have_text("All tracked")
+    expect(viewer.tab.locator(".steps [aria-current]")).to_have_text("Fix")
+    playing = motion == "no-preference"
+    expect(viewer.tab.locator('[data-do="play"]')).to_have_text("Pause" if playing else "Play")
+    if playing:
+        first = viewer.text("clock")
+        expect(viewer.tab.locator(".clock")).not_to_have_text(first)
+        viewer.press("p")
+    stage = viewer.tab.locator(".stage").bounding_box()
+    viewer.press("Home")
+    viewer.shows(0)
+    viewer.click(160, 40)
+    expect(viewer.tab.locator(".status")).to_contain_text("Masks from frame 0 on", timeout=WAIT)
+    expect(viewer.tab.locator(".lane i.stale")).to_have_count(1)
+    assert viewer.tab.locator(".stage").bounding_box() == stage
+    viewer.close()
+    assert viewer.errors == []
+
+
 def test_a_tracked_clip_is_exported_as_it_is_shown(
     browser: Browser, url: str, clip: Path, tmp_path: Path
 ) -> None:
@@ -93,7 +122,7 @@ def test_a_tracked_clip_is_exported_as_it_is_shown(
     viewer.quiet()
     viewer.do("track")
     expect(viewer.tab.locator('[data-do="track"]')).to_have_text("All tracked", timeout=WAIT)
-    viewer.tab.locator(".opacity input").fill("100")
+    viewer.button(".opacity input").fill("100")
     document = json.loads(viewer.save("rle", tmp_path).read_text())
     archive = zipfile.ZipFile(viewer.save("masks", tmp_path))
     for frame in (0, 3):

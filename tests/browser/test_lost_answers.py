@@ -319,7 +319,7 @@ def test_an_export_that_does_not_come_can_be_had_again(
     filmed: Viewer, server: Server, tmp_path: Path, request_name: str, way: Way
 ) -> None:
     fault = Fault(filmed.page, server.url, request_name, way)
-    filmed.tab.locator('[data-export="rle"]').click()
+    filmed.button('[data-export="rle"]').click()
     expect(filmed.tab.locator(".message")).to_contain_text("The download has not come")
     if way == "delay":
         with filmed.page.expect_download():  # it comes after all

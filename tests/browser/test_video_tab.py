@@ -22,7 +22,7 @@ from refiner.clips.clip import open_clip
 from refiner.files.run_lengths import decode_rle
 from refiner.video_types import VideoInfo
 from tests.browser.conftest import Server
-from tests.browser.studio import Visitor
+from tests.browser.studio import Visitor, reached
 from tests.fakes import disc
 from tests.refiner.clip_making import run_ffmpeg
 
@@ -49,7 +49,7 @@ def make_clip(file: Path, frames: int = FRAMES, size: str = f"{WIDE}x{HIGH}") ->
 
 
 class Viewer(Visitor):
-    """A visitor at the video tab."""
+    """A visitor at the video tab who wants nothing to move by itself."""
 
     def __init__(
         self, browser: Browser | BrowserContext, url: str, starts: str = "1", **options: Any
@@ -77,21 +77,22 @@ class Viewer(Visitor):
     def press(self, keys: str) -> None:
         self.tab.locator(".stage").press(keys)
 
-    def do(self, name: str) -> None:
-        self.tab.locator(f'[data-do="{name}"]').click()
+    def button(self, selector: str) -> Locator:
+        return reached(self.page, f"#video-canvas {selector}")
 
     def text(self, name: str) -> str:
         return self.tab.locator(f".{name}").inner_text()
 
     def open(self, file: Path) -> None:
         self.tab.locator("input.file").set_input_files(str(file))
+        expect(self.tab.locator(".about-picture")).to_contain_text("Your clip")
         expect(self.tab.locator(".clock")).to_contain_text("Frame 0 of")
         self.quiet()
 
     def quiet(self) -> None:
         """Wait until nothing is under way."""
         expect(self.tab.locator(".status")).not_to_have_text(
-            re.compile("Working|Opening|Starting|left$|Writing|Waiting"), timeout=20_000
+            re.compile("Working|Opening|Starting|left$|Writing|Waiting|Cancelling"), timeout=20_000
         )
 
     def prompt(self, x: float, y: float, count: int, **options: Any) -> None:
@@ -119,8 +120,8 @@ class Viewer(Visitor):
         expect(self.tab.locator('[data-do="track"]')).to_have_text("All tracked", timeout=20_000)
 
     def save(self, name: str, folder: Path) -> Path:
-        with self.page.expect_download(timeout=30_000) as waiting:
-            self.tab.locator(f'[data-export="{name}"]').click()
+        with self.page.expect_download(timeout=90_000) as waiting:
+            self.button(f'[data-export="{name}"]').click()
         file = folder / waiting.value.suggested_filename
         waiting.value.save_as(file)
         self.quiet()
@@ -148,6 +149,13 @@ def test_a_clip_says_what_it_is_and_what_tracking_will_take(opened: Viewer) -> N
     assert "320×240 · 12 fps · 24 frames · 2.00 s · with sound" in opened.text("about-picture")
     expect(opened.tab.locator(".estimate")).to_contain_text("for 24 frames")
     expect(opened.tab.locator('[data-do="track"]')).to_be_disabled()
+    opened.page.wait_for_function(
+        """() => {
+            const strip = document.querySelector("#video-canvas .film");
+            const { data } = strip.getContext("2d").getImageData(0, 10, strip.width, 1);
+            return data.every((value, at) => at % 4 !== 3 || value === 255);
+        }"""
+    )
 
 
 def test_two_objects_on_two_frames_are_tracked_cancelled_resumed_corrected_and_exported(
@@ -281,6 +289,7 @@ def test_playing_moves_both_panes_and_stops_at_the_end(opened: Viewer) -> None:
     opened.prompt(60, 80, 1)
     opened.track()
     opened.go(0)
+    expect(opened.tab.locator('[data-do="loop"]')).to_have_attribute("aria-pressed", "false")
     started = time.monotonic()
     opened.press("p")
     expect(opened.tab.locator('[data-do="play"]')).to_have_text("Pause")
@@ -307,6 +316,82 @@ def test_a_click_on_the_agreement_goes_to_the_dip(opened: Viewer) -> None:
     near = max(dip - 1, 0) + 0.5
     opened.page.mouse.click(box["x"] + box["width"] * near / FRAMES, y["y"] + 30)
     opened.shows(dip)
+
+
+def test_a_second_click_may_track_to_its_frame_first_and_correct(
+    opened: Viewer, server: Server
+) -> None:
+    opened.prompt(60, 80, 1)
+    opened.go(10)
+    stage = opened.tab.locator(".stage").bounding_box()
+    offer = opened.tab.locator(".offer")
+    opened.prompt(150, 80, 1, button="right")
+    expect(offer).to_be_visible()
+    assert opened.tab.locator(".stage").bounding_box() == stage
+    opened.do("take_away")
+    expect(opened.tab.locator(".lane em")).to_have_count(1)
+    expect(offer).to_be_hidden()
+
+    opened.prompt(100, 92, 1, button="right")
+    opened.do("track_first")
+    expect(opened.tab.locator(".lane em")).to_have_count(2)
+    expect(opened.tab.locator('[data-do="track"]')).to_have_text("Track again from frame 10")
+    expect(offer).to_be_hidden()
+    opened.shows(10)
+    assert opened.masked(100, 70)
+    assert not opened.masked(108, 92, "refined")
+    assert opened.tab.locator(".stage").bounding_box() == stage
+    opened.track()
+
+    worst = opened.tab.locator(".worst button")
+    expect(worst).to_have_count(3)
+    names = worst.all_inner_texts()
+    assert len(set(names)) == 3
+    worst.last.click()
+    opened.shows(int(names[-1].removeprefix("f")))
+
+    opened.go(12)
+    opened.prompt(108, 80, 1, button="right")
+    server.knobs.seconds.value = 0.5
+    opened.do("track")
+    expect(opened.tab.locator(".status")).to_have_text(re.compile("of 24 frames"))
+    opened.do("track")
+    assert opened.text("status").startswith("Cancelling")
+    server.knobs.seconds.value = 0.0
+    expect(opened.tab.locator(".status")).to_contain_text("Masks from frame 12 on")
+
+
+def test_a_clip_and_its_prompts_come_back_after_a_reload(opened: Viewer) -> None:
+    opened.prompt(60, 80, 1)
+    opened.do("new_object")
+    opened.prompt(160, 180, 1)
+    opened.track()
+    opened.go(5)
+    opened.prompt(180, 180, 1, button="right")
+    opened.page.wait_for_timeout(900)
+    opened.page.reload()
+    opened.page.get_by_role("tab", name="Video").click()
+    offer = opened.tab.locator(".restore")
+    expect(offer).to_contain_text("your work on grey.mp4: objects 2, clicks 3")
+    opened.do("restore_work")
+    expect(offer).to_be_hidden()
+    expect(opened.tab.locator('[data-do="track"]')).to_have_text("Track again from frame 5")
+    expect(opened.tab.locator(".lane em")).to_have_count(3)
+    opened.quiet()
+    opened.shows(5)
+    assert opened.masked(60 + 4 * 5, 92)
+    assert opened.masked(180, 180 - 12)
+    assert not opened.masked(180 + 8, 180, "refined")
+
+    opened.page.reload()
+    opened.page.get_by_role("tab", name="Video").click()
+    opened.do("forget_work")
+    expect(offer).to_be_hidden()
+    opened.page.wait_for_timeout(500)
+    opened.page.reload()
+    opened.page.get_by_role("tab", name="Video").click()
+    expect(opened.tab.locator(".status")).to_have_text("Choose an example or open a clip.")
+    expect(offer).to_be_hidden()
 
 
 def test_undo_goes_to_the_frame_it_changes(opened: Viewer) -> None:
@@ -405,12 +490,13 @@ def test_a_phone_shows_everything_within_its_width(
         browser, server.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
     phone.open(clip)
+    phone.view("overlay")
     phone.page.touchscreen.tap(*phone.at(60, 80))
     phone.quiet()
     assert phone.masked(60, 92)
     phone.track()
     for view in ("overlay", "contour", "cutout", "difference", "swipe"):
-        phone.tab.locator(f'[data-view="{view}"]').click()
+        phone.view(view)
         assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
     sizes = phone.tab.locator("button:visible").evaluate_all(
         "buttons => buttons.map(b => b.getBoundingClientRect()).map(r => [r.width, r.height])"

@@ -5,6 +5,6 @@
 reply carries the scene as the server has it.
 """
 
-from webapp.browser.component import downloads, prompt_canvas, video_canvas
+from webapp.browser.component import Words, downloads, prompt_canvas, video_canvas
 
-__all__ = ["downloads", "prompt_canvas", "video_canvas"]
+__all__ = ["Words", "downloads", "prompt_canvas", "video_canvas"]

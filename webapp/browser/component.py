@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -22,13 +22,14 @@ PANES = (
     "painting",
     "prompts",
     "panel",
+    "menus",
     "pointer",
     "files",
     "keys",
+    "restore",
     "app",
 )
 PICTURE = (
-    "menus",
     "panel",
     "verdict",
     "plot",
@@ -45,7 +46,6 @@ PICTURE = (
     "probabilities",
     "brush",
     "backbone",
-    "restore",
     "measured",
     "picture",
 )
@@ -57,6 +57,9 @@ CLIP = (
     "agreement",
     "timeline",
     "difference",
+    "correction",
+    "worst",
+    "film",
     "panel",
     "clip",
 )
@@ -74,6 +77,14 @@ CLIP_FILES = (
 """Types, or ends of names where browsers mistake the type, of files that are worth sending."""
 
 NAMESPACE = "const studio = {};\n"
+
+
+class Words(NamedTuple):
+    """What a component says: its labels by name, and its keys with what each does."""
+
+    labels: Mapping[str, str]
+    keys: Iterable[tuple[str, str]]
+
 
 ServerFunction = Callable[[Any], dict[str, Any]]
 
@@ -106,7 +117,11 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
 
 
 def video_canvas(
-    value: dict[str, Any], limits: Limits, functions: Sequence[ServerFunction], **options: Any
+    value: dict[str, Any],
+    words: Words,
+    limits: Limits,
+    functions: Sequence[ServerFunction],
+    **options: Any,
 ) -> gr.HTML:
     """Return the component that shows a clip with both models' masks and takes prompts.
 
@@ -115,6 +130,7 @@ def video_canvas(
 
     Args:
         value: as of `webapp.video.reply.clip_value`; a first one may hold `examples`, too.
+        words: what it says.
         limits: what the browser should not even try.
         functions: what the browser calls by name: `pictures`, `follow`, `set_span`, `start_track`,
             `start_export` and `cancel`, each with one record that must be checked.
@@ -122,12 +138,12 @@ def video_canvas(
     """
     return gr.HTML(
         value=value,
-        html_template=_page("clip/clip.html", text.VIDEO, text.VIDEO_KEYS),
+        html_template=_page("clip/clip.html", *words),
         css_template=_joined(["picture/picture.css", "clip/clip.css"]),
         js_on_load=_scripts("clip", CLIP),
         apply_default_css=False,
         server_functions=list(functions),
-        settings=_settings(text.VIDEO, limits, limits.video_megabytes, CLIP_FILES),
+        settings=_settings(words.labels, limits, limits.video_megabytes, CLIP_FILES),
         **options,
     )
 

@@ -241,7 +241,7 @@ CANVAS = {
     "restore_offer": "This browser has kept your work on {name}: objects {objects}, clicks {clicks}.",
     "restore_work": "Restore it",
     "forget_work": "Forget it",
-    "sent_again": "The server did not hold your picture any more; it was sent again with your clicks and "
+    "sent_again": "The server did not hold your work any more; it was sent again with your clicks and "
     "boxes. Masks from files and the steps for undo are gone.",
     "reading": "How to read the mask file",
     "read_as": "Not what {name} holds? Read it as",
@@ -271,84 +271,10 @@ CANVAS = {
     "curve_prompts": "Prompts",
 }
 
-VIDEO = {
-    **CANVAS,
-    "overlay": "Overlay",
-    "swipe": "Swipe",
-    "open": "Open clip…",
-    "open_hint": "Open a clip (MP4, MOV, WebM, MKV or AVI), or drop one here",
-    "clear": "Clear here",
-    "clear_hint": "Remove this object's prompts on this frame (Shift+Del)",
-    "stage": "The clip's current frame. Click what to track; press ? for keys.",
-    "empty": "Click what you want to track, on any frame.",
-    "too_large": "The clip is larger than {limit} MB; cut it shorter or compress it more.",
-    "no_picture": "That is no clip; choose an MP4, MOV, WebM, MKV or AVI file.",
-    "at_most": "One clip takes at most {limit} objects; remove one first.",
-    "timeline": "Timeline",
-    "play": "Play",
-    "pause": "Pause",
-    "play_hint": "Play or pause (P)",
-    "back": "Previous frame (←; Shift: 10)",
-    "on": "Next frame (→; Shift: 10)",
-    "loop": "Loop",
-    "loop_hint": "Start again at the end",
-    "frame": "Frame",
-    "frame_of": "{frame} of {last} · {seconds} s",
-    "from": "From",
-    "to": "to",
-    "span_hint": "Only these frames are tracked and exported",
-    "start_here": "Start here",
-    "stop_here": "Stop here",
-    "whole": "All",
-    "part": "{count} of {frames} frames ({seconds} s) are tracked and exported; {cut} are left out.",
-    "track": "Track",
-    "track_more": "Go on tracking",
-    "track_again": "Track again from frame {frame}",
-    "tracked_all": "All tracked",
-    "track_hint": "Track all objects with both models",
-    "cancel": "Cancel",
-    "estimate": "about {time} and {memory} MB for {count} frames",
-    "estimate_lent": "about {time} of your GPU time today and {memory} MB for {count} frames",
-    "clip_facts": "{size} · {fps} fps · {frames} frames · {seconds} s",
-    "with_sound": "with sound",
-    "waiting": "Waiting for another clip ({ahead} ahead)…",
-    "starting": "Starting…",
-    "tracking": "{done} of {total} frames, {time} left",
-    "writing": "Writing the file: {done} of {total} frames",
-    "cancelled": "Cancelled; what is tracked is kept.",
-    "stale": "Masks from frame {frame} on are of earlier prompts.",
-    "agreement_title": "Agreement of the two models (IoU), {object}",
-    "agreement_hint": "Click a dip to go there",
-    "scores_title": "Agreement (grey), J of SAM2 and SAM2Refiner against the true masks, {object}",
-    "agreement_here": "Agreement here",
-    "j_here": "J here",
-    "total_j": "J",
-    "total_f": "F",
-    "total_jf": "J&F",
-    "scored": "Tracked masks scored",
-    "both_models": "Both",
-    "comparison": "Side by side (MP4)",
-    "video_overlay": "Overlay (MP4)",
-    "cutout_webm": "Cut-out (WebM)",
-    "cutout_mov": "Cut-out (ProRes)",
-    "masks": "Masks (ZIP)",
-    "rle": "JSON (COCO RLE)",
-}
-
-CUT = (
-    "Only the first {most} frames ({seconds:.1f} s of {all:.1f} s) are chosen; at most so many are "
-    "tracked at once. Choose others below the timeline."
-)
-SCALED = "Worked at {}, scaled down from {}; exports have the full size."
-TOO_LONG = "At most {most} frames ({seconds:.1f} s) are tracked at once; choose fewer."
 API_TOO_LONG = (
     "The clip has {all} frames and at most {most} ({seconds:.1f} s) are tracked at once; choose them "
     "with start and stop."
 )
-NOTHING_PROMPTED = "There is nothing to track yet; click an object on one of the chosen frames."
-ALL_TRACKED = "All chosen frames are tracked; change a prompt to track again."
-NO_MASKS = "There is no mask yet; click an object or track first."
-BUSY = "This clip is being worked on; wait for it or cancel it first."
 DISK_FULL = "The server has no room for this now; try again later, or with a smaller file."
 VIDEO_FAILED = (
     "Something went wrong on the server; your clip, prompts and tracked masks are kept. Try again."
@@ -407,10 +333,4 @@ IMAGE_KEYS = (
     (", and .", "previous and next region of disagreement"),
     ("M", "brush the true mask, or end it"),
     ("X, [ and ]", "while brushing: erase or paint, size of the brush"),
-)
-VIDEO_KEYS = (
-    ("← →, Shift+← →", "a frame, ten frames"),
-    ("Home, End", "first and last chosen frame"),
-    ("P", "play, pause"),
-    *KEYS,
 )

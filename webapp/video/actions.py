@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from refiner.types import InputError
-from webapp.shared import text
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import (
     Message,
@@ -23,6 +22,8 @@ from webapp.shared.messages import (
     read_text,
 )
 from webapp.shared.pictures import jpeg
+from webapp.shared.text import YOUR_CLIP
+from webapp.video import text
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, write_export
 from webapp.video.open_clips import ClipJob
@@ -33,7 +34,7 @@ from webapp.video.state import (
     VideoState,
     changed_frame,
 )
-from webapp.video.tracking import track
+from webapp.video.tracking import show_stored, track
 from webapp.video.work import Work, Workers
 
 PICTURE_QUALITY = 88
@@ -56,7 +57,7 @@ def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
         return studio.uploads.take(path, folder / "clip")
 
     name = file_stem(message.values, "clip")
-    return _open(studio, owner, take, text.YOUR_CLIP, name, message.seq)
+    return _open(studio, owner, take, YOUR_CLIP, name, message.seq)
 
 
 def open_example_clip(studio: VideoStudio, source: ClipSource, owner: str, opening: int) -> Reply:
@@ -87,7 +88,10 @@ def _open(
     try:
         first = job.read(0)
         job.frame_bytes = len(jpeg(first, PICTURE_QUALITY))
-        studio.pace.measure(studio.tracker, first)
+        if example and example.name in studio.tracks:
+            show_stored(job, studio.tracks[example.name])
+        else:
+            studio.pace.measure(studio.tracker, first)
         job.state = _answer(studio, job, job.state)
         job = studio.store.add(job)
     except BaseException:
@@ -118,6 +122,8 @@ def edit_clip(studio: VideoStudio, job: ClipJob, message: Message) -> Reply:
         if action.get("type") in ("undo", "redo"):
             frame = changed_frame(state.scene, changed.scene)
         state = changed
+    if state.missing():
+        studio.pace.measure(studio.tracker, job.read(0))
     state = _answer(studio, job, state)
     if message.number:
         state = replace(state, applied=message.number)
@@ -163,7 +169,7 @@ def set_span(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any
 
 
 def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
-    """Begin to track what is missing.
+    """Begin to track what is missing, only of the frames before `until` if that is sent.
 
     Raises:
         InputError: there is nothing to track, or the clip is being worked on.
@@ -171,13 +177,14 @@ def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, 
     state, span, results = job.snapshot()
     if not state.scene.prompts(span):
         raise InputError(text.NOTHING_PROMPTED)
-    if not results.missing(state.scene, span):
+    until = read_count(values, "until") if "until" in values else span.stop
+    if not any(index < until for index in results.missing(state.scene, span)):
         raise InputError(text.ALL_TRACKED)
     work = Work("track")
 
     def run() -> None:
-        track(job, work, studio.tracker, studio.score)
-        studio.pace.take(work)
+        track(job, work, studio.tracker, studio.score, until)
+        studio.pace.take(work, len({item.object_id for item in state.scene.prompts(span)}))
 
     _begin(studio.trackers, job, work, partial(job.caller.copy().run, run))
     return {}
@@ -216,10 +223,15 @@ def _refuse_while_busy(job: ClipJob) -> None:
 
 
 def cancel(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
-    """End the work; what it has done stays."""
+    """End the work; what it has done stays. One that waits ends at once."""
     if job.work:
         job.work.cancel.set()
+        _workers(studio, job.work).withdraw(job.work)
     return {}
+
+
+def _workers(studio: VideoStudio, work: Work) -> Workers:
+    return studio.trackers if work.kind == "track" else studio.exporters
 
 
 def follow(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
@@ -230,9 +242,8 @@ def follow(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:
     """
     ahead = 0
     if job.work and job.work.status == "waiting":
-        workers = studio.trackers if job.work.kind == "track" else studio.exporters
-        ahead = workers.ahead(job.work)
-    return progress_value(job, read_count(values, "version"), ahead)
+        ahead = _workers(studio, job.work).ahead(job.work)
+    return progress_value(job, read_count(values, "version"), ahead, studio.pace)
 
 
 def pictures(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, Any]:

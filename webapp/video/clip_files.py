@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import gzip
 import io
+import json
 import zipfile
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,7 +20,7 @@ from refiner.clips.exports import export_path, write_exports
 from refiner.clips.mask_exports import ClipExport
 from refiner.evaluation.prompts import tight_box
 from refiner.evaluation.video_scores import ObjectScores
-from refiner.types import BoolArray, Prompts
+from refiner.types import BoolArray, InputError, ModelInfo, Prompts
 from refiner.video_types import FramePrompts, Tracker
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
@@ -25,9 +28,13 @@ from webapp.shared.uploads import Uploads
 from webapp.video.context import Pace, VideoStudio
 from webapp.video.exporting import ClipResult
 from webapp.video.open_clips import Store
+from webapp.video.results import Results, Score, StoredTrack, TrackedPair
+from webapp.video.state import FramePair
 from webapp.video.work import Workers
 
 LICENCE = "Rendered by this project, Apache-2.0."
+TRACKS = "_tracks.json.gz"
+"""What follows the name of a clip in that of the file with its stored track."""
 
 
 def video_studio(
@@ -58,6 +65,7 @@ def video_studio(
         export_clip=_export,
         score=score,
         examples=installed_clips(assets) if assets else (),
+        tracks=stored_tracks(assets, tracker.info) if assets else {},
         limits=limits,
         uploads=uploads,
         store=store,
@@ -77,6 +85,62 @@ def installed_clips(assets: Path) -> tuple[ClipSource, ...]:
     """
     files = sorted(assets.glob("*-clip.mp4"))
     return tuple(_source(file) for file in files if _masks(file).is_file())
+
+
+def stored_tracks(assets: Path, info: ModelInfo) -> dict[str, StoredTrack]:
+    """Return the tracks beside the example clips of a folder by their names, of this model only.
+
+    Raises:
+        InputError: one is damaged.
+    """
+    tracks = {}
+    for file in sorted(assets.glob(f"*-clip{TRACKS}")):
+        try:
+            document = json.loads(gzip.decompress(file.read_bytes()))
+            if document["models"] == info.details.get("files"):
+                tracks[file.name.removesuffix(TRACKS)] = _unpacked(document)
+        except (ValueError, OSError, EOFError, KeyError, TypeError) as error:
+            raise InputError(f"{file.name} is damaged ({error!r}); restore it.") from error
+    return tracks
+
+
+def track_file(results: Results, info: ModelInfo) -> bytes:
+    """Return tracked frames as a file that `stored_tracks` reads, for the models of `info`."""
+    frames = {
+        index: {key: _row(item) for key, item in sorted(result.objects.items())}
+        for index, result in sorted(results.frames.items())
+    }
+    first = next(iter(results.frames.values())).objects
+    size = next(iter(first.values())).pair.base["size"]
+    document = {"models": info.details["files"], "size": size, "frames": frames}
+    return gzip.compress(json.dumps(document, separators=(",", ":")).encode("ascii"), mtime=0)
+
+
+def _row(item: TrackedPair) -> list[Any]:
+    pair = item.pair
+    assert item.base is not None and item.refined is not None
+    numbers = (pair.base_quality, pair.refined_quality, pair.iou, *item.base, *item.refined)
+    return [pair.base["counts"], pair.refined["counts"], *(round(one, 6) for one in numbers)]
+
+
+def _unpacked(document: Any) -> StoredTrack:
+    size = document["size"]
+
+    def tracked(row: list[Any]) -> TrackedPair:
+        base, refined, base_quality, refined_quality, iou, *scores = row
+        pair = FramePair(
+            base={"size": size, "counts": base},
+            refined={"size": size, "counts": refined},
+            base_quality=base_quality,
+            refined_quality=refined_quality,
+            iou=iou,
+        )
+        return TrackedPair(pair, Score(*scores[:2]), Score(*scores[2:]))
+
+    return {
+        int(index): {int(key): tracked(row) for key, row in objects.items()}
+        for index, objects in document["frames"].items()
+    }
 
 
 def score(mask: BoolArray, truth: BoolArray) -> tuple[float, float]:

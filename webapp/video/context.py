@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from refiner.types import Click, ImageArray, Prompts
@@ -13,12 +13,15 @@ from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads
 from webapp.video.exporting import ExportClip
 from webapp.video.open_clips import ClipJob, OpenClip, Store
-from webapp.video.results import ScoreMask
+from webapp.video.results import ScoreMask, StoredTrack
 from webapp.video.work import Work, Workers
+
+FURTHER = 0.4
+"""What each further object costs of the seconds that a frame takes with one."""
 
 
 class Pace:
-    """Seconds that tracking takes a frame, as last measured.
+    """Seconds that tracking one object takes a frame, as last measured.
 
     Args:
         lent: tells them where tracking runs on a device that is lent for it.
@@ -54,9 +57,10 @@ class Pace:
         tracker.prompt(255 - image, prompts)  # another picture, or its encoding would be reused
         self._measured = time.perf_counter() - started
 
-    def take(self, work: Work) -> None:
+    def take(self, work: Work, objects: int) -> None:
         """Learn from a run that has come to its end."""
-        self._measured = work.frame_seconds or self._measured
+        if work.frame_seconds:
+            self._measured = work.frame_seconds / (1 + FURTHER * (objects - 1))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,6 +73,7 @@ class VideoStudio:
         export_clip: writes one.
         score: J and F of a mask against its truth, for examples that have one.
         examples: clips one click away.
+        tracks: what tracking their prompts with this model gives, by their names, where it is known.
         limits: how much a visitor may ask for.
         uploads: what visitors uploaded.
         store: the open clips of all visitors.
@@ -82,6 +87,7 @@ class VideoStudio:
     export_clip: ExportClip
     score: ScoreMask | None = None
     examples: Sequence[ClipSource] = ()
+    tracks: Mapping[str, StoredTrack] = field(default_factory=dict)
     limits: Limits
     uploads: Uploads
     store: Store

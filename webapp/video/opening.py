@@ -8,9 +8,9 @@ from pathlib import Path
 
 from refiner.types import InputError
 from refiner.video_types import FramePrompts, VideoInfo
-from webapp.shared import text
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
+from webapp.video import text
 from webapp.video.context import VideoStudio
 from webapp.video.open_clips import ClipJob
 from webapp.video.state import PromptRecord, VideoObject, VideoScene, VideoState

@@ -7,7 +7,7 @@ from typing import Any
 
 from refiner.files.results import prompts_value
 from webapp.shared.messages import pair_value
-from webapp.video.context import Pace
+from webapp.video.context import FURTHER, Pace
 from webapp.video.open_clips import ClipJob
 from webapp.video.results import FrameResult, Score, TrackedPair, total
 from webapp.video.state import FrameAnswer, FramePair, VideoObject
@@ -55,37 +55,40 @@ def clip_value(
 
 
 def range_value(job: ClipJob) -> dict[str, Any]:
-    """Return which frames are to be tracked, and which are, by object."""
+    """Return which frames are to be tracked, which are, by object, and how right they are."""
     state, span, results = job.snapshot()
+    scores = total(results, state.scene)
     covered = [(item.id, results.coverage(state.scene, item, span)) for item in state.scene.objects]
     return {
         "span": [span.start, span.stop],
         "coverage": [[key, [*map(list, c.fresh)], [*map(list, c.stale)]] for key, c in covered],
         "needed": len(results.missing(state.scene, span)) if state.scene.prompts(span) else 0,
+        "total": scores
+        and {"frames": scores.frames, "base": [*scores.base], "refined": [*scores.refined]},
     }
 
 
-def progress_value(job: ClipJob, version: int, ahead: int) -> dict[str, Any]:
+def progress_value(
+    job: ClipJob, version: int, ahead: int, pace: Pace | None = None
+) -> dict[str, Any]:
     """Return how the work goes and the tracked frames that the browser lacks.
 
     Args:
         job: the clip.
         version: the last version that the browser has.
         ahead: how many works wait before this one's.
+        pace: what a tracked frame takes.
     """
     with job.lock:
         newer = job.results.after(version, FRAMES_AT_ONCE)
         last = job.results.version
-    _, _, results = job.snapshot()
-    scores = total(results, job.state.scene)
     return {
         "clip": job.key,
+        "frame_seconds": pace and pace.seconds,
         "frames": [_frame(index, result) for index, result in newer],
         "version": newer[-1][1].version if newer else last,
         "more": bool(newer) and newer[-1][1].version < last,
         "work": job.work and _work(job.work, ahead),
-        "total": scores
-        and {"frames": scores.frames, "base": [*scores.base], "refined": [*scores.refined]},
         **range_value(job),
     }
 
@@ -118,6 +121,7 @@ def _clip(job: ClipJob, pace: Pace | None) -> dict[str, Any]:
         "licence": job.licence,
         "truth": job.truth is not None,
         "frame_seconds": pace and pace.seconds,
+        "further": FURTHER,
         "start_seconds": pace and pace.start_seconds,
         "frame_bytes": job.frame_bytes,
     }
@@ -133,6 +137,7 @@ def _object(item: VideoObject) -> dict[str, Any]:
                 {
                     **prompts_value(record.prompts),
                     "answer": record.answer and record.answer.id,
+                    "corrects": record.before is not None,
                 },
             ]
             for frame, record in sorted(item.frames.items())

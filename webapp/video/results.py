@@ -34,6 +34,10 @@ class TrackedPair:
     refined: Score | None = None
 
 
+StoredTrack = Mapping[int, Mapping[int, TrackedPair]]
+"""What tracking gave a clip's frames, by object: kept for a clip whose prompts are known."""
+
+
 @dataclass(frozen=True, eq=False)
 class FrameResult:
     """What tracking gave one frame.

@@ -10,13 +10,13 @@ from typing import Any
 import gradio as gr
 
 from refiner.types import InputError
-from webapp.browser import downloads, video_canvas
-from webapp.shared import text
+from webapp.browser import Words, downloads, video_canvas
 from webapp.shared.events import EVENT, explain, file_value, stored_file
 from webapp.shared.examples import ClipSource
 from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import thumbnail
-from webapp.video import actions
+from webapp.shared.text import VIDEO_FAILED
+from webapp.video import actions, text
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.open_clips import ClipJob
 from webapp.video.reply import clip_value
@@ -45,7 +45,8 @@ def build_video_tab(page: gr.Blocks, studio: VideoStudio) -> None:
 
     start = {**clip_value(None, 0), "examples": _strip(studio.examples)}
     functions = [_function(studio, name, does) for name, does in _FUNCTIONS.items()]
-    canvas = video_canvas(start, studio.limits, functions, elem_id="video-canvas")
+    words = Words(text.VIDEO, text.VIDEO_KEYS)
+    canvas = video_canvas(start, words, studio.limits, functions, elem_id="video-canvas")
     files = downloads(elem_id="video-downloads", visible="hidden")
     canvas.edit_prompts(_respond(studio, edit), None, canvas, **PROMPT)
     canvas.open_file(_respond(studio, actions.upload_clip), None, canvas, **OPEN)
@@ -70,7 +71,7 @@ def _respond(studio: VideoStudio, handler: _Handler) -> Callable[..., dict[str, 
         try:
             reply = handler(studio, message, owner)
         except Exception as error:
-            reply = Reply(_open_clip(studio, message, owner), explain(error, text.VIDEO_FAILED))
+            reply = Reply(_open_clip(studio, message, owner), explain(error, VIDEO_FAILED))
         if reply.job is not None:
             reply.job.caller = copy_context()
         return clip_value(
@@ -99,7 +100,7 @@ def _function(studio: VideoStudio, name: str, does: _Function) -> Callable[[Any]
             values = data if isinstance(data, dict) else {}
             return does(studio, studio.store.get(read_text(values, "clip", 64)), values)
         except Exception as error:
-            return {"message": explain(error, text.VIDEO_FAILED)}
+            return {"message": explain(error, VIDEO_FAILED)}
 
     function.__name__ = name
     return function

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import Any, cast
 
 from refiner.types import BoolArray, ImageArray, MaskPair
 from refiner.video_types import Frames, TrackedFrame, Tracker, VideoInfo
 from webapp.video.open_clips import ClipJob
-from webapp.video.results import Score, ScoreMask, TrackedPair, plan
+from webapp.video.results import Score, ScoreMask, StoredTrack, TrackedPair, plan
 from webapp.video.state import Basis, FramePair, VideoScene
 from webapp.video.work import Work
 
@@ -38,8 +38,14 @@ class Watched:
         return self._frames[index]
 
 
-def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = None) -> None:
-    """Track what is missing of a clip, or no longer holds after a correction.
+def track(
+    job: ClipJob,
+    work: Work,
+    tracker: Tracker,
+    score: ScoreMask | None = None,
+    until: int | None = None,
+) -> None:
+    """Track what is missing of a clip before frame `until`, or no longer holds after a correction.
 
     Raises:
         Cancelled: the visitor gave it up.
@@ -48,10 +54,11 @@ def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = 
     state, span, results = job.snapshot()
     scene, start = state.scene, state.scene.start(span)
     assert start is not None
-    parts = plan(results.missing(scene, span), start)
+    needed = [i for i in results.missing(scene, span) if until is None or i < until]
+    parts = plan(needed, start)
     work.total = sum(_steps(part, start) for part in parts)
     with closing(job.reader()) as clip:
-        for since, until in parts:
+        for since, stop in parts:
             before = work.done
             silent = max(since - start, 0)
 
@@ -60,11 +67,25 @@ def track(job: ClipJob, work: Work, tracker: Tracker, score: ScoreMask | None = 
                 work.step(max(work.done, before + passed))
 
             prompts, frames = scene.prompts(span), Watched(clip, seen)
-            steps = tracker.track(frames, prompts, since=since, until=until)
+            steps = tracker.track(frames, prompts, since=since, until=stop)
             with closing(cast("Generator[TrackedFrame, None, None]", steps)):
                 for number, frame in enumerate(steps, start=1):
                     _store(job, scene, span, frame, score)
                     work.step(before + silent + number)
+
+
+def show_stored(job: ClipJob, track: StoredTrack) -> None:
+    """Show a clip as if it had just been tracked; one worked at in another size stays as it is."""
+    sizes = {tuple(item.pair.base["size"]) for frame in track.values() for item in frame.values()}
+    if sizes != {job.clip.info.size_hw}:
+        return
+    state = job.state
+    for frame in state.missing():
+        state = state.with_answers(frame, {key: one.pair for key, one in track[frame].items()})
+    job.state = state
+    for index, objects in track.items():
+        if index in job.span:
+            _put(job, state.scene, job.span, index, objects)
 
 
 def _steps(part: tuple[int, int], start: int) -> int:
@@ -76,15 +97,21 @@ def _store(
 ) -> None:
     truth = job.truth(frame.index) if job.truth else {}
     objects = {key: _tracked(pair, truth.get(key), score) for key, pair in frame.objects.items()}
+    _put(job, scene, span, frame.index, objects)
+
+
+def _put(
+    job: ClipJob, scene: VideoScene, span: range, index: int, objects: Mapping[int, TrackedPair]
+) -> None:
+    start = scene.start(span)
+    assert start is not None
+    basis: dict[int, Basis] = {
+        item.id: item.basis(index, span, start)
+        for item in scene.objects
+        if any(frame in span for frame in item.frames)
+    }
     with job.lock:
-        start = scene.start(span)
-        assert start is not None
-        basis: dict[int, Basis] = {
-            item.id: item.basis(frame.index, span, start)
-            for item in scene.objects
-            if any(frame in span for frame in item.frames)
-        }
-        job.results.put(frame.index, objects, basis)
+        job.results.put(index, objects, basis)
 
 
 def _tracked(pair: MaskPair, truth: BoolArray | None, score: ScoreMask | None) -> TrackedPair:

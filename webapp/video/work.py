@@ -25,7 +25,7 @@ class Cancelled(Exception):
 
 @dataclass(eq=False)
 class Work:
-    """One run over a clip. One thread writes it, any may read it or set `cancel`."""
+    """One run over a clip. Who carries it out writes it, any may read it or set `cancel`."""
 
     kind: Literal["track", "export"]
     total: int = 0
@@ -97,12 +97,22 @@ class Workers:
         with self._lock:
             return self._waiting.index(work) if work in self._waiting else 0
 
+    def withdraw(self, work: Work) -> None:
+        """End a work that has not begun."""
+        with self._lock:
+            if work in self._waiting:
+                self._waiting.remove(work)
+                work.status = "cancelled"
+
     def _loop(self) -> None:
         while True:
             work, run = self._queue.get()
             with self._lock:
-                self._waiting.remove(work)
-            run()
+                waits = work in self._waiting
+                if waits:
+                    self._waiting.remove(work)
+            if waits:
+                run()
 
 
 def _carry_out(work: Work, run: Callable[[], None]) -> None:

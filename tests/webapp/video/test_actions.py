@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextvars import ContextVar, copy_context
@@ -26,7 +27,10 @@ from webapp.video import actions as video_actions
 from webapp.video.context import Reply, VideoStudio
 from webapp.video.exporting import EXPORTS, ClipResult
 from webapp.video.open_clips import Clip, ClipJob, Store
-from webapp.video.work import Workers
+from webapp.video.reply import clip_value
+from webapp.video.results import TrackedPair
+from webapp.video.state import FramePair
+from webapp.video.work import Work, Workers
 
 SIZE = (120, 160)
 
@@ -194,6 +198,47 @@ def test_a_correction_makes_later_frames_stale_and_keeps_them(bench: Bench, job:
     assert coverage(job) == ([[0, 12]], [])
     assert not masks(job, 9)[60, 64 + 12]
     assert masks(job, 5)[60, 60]
+
+
+def test_tracking_to_a_frame_leaves_the_rest_and_a_click_there_corrects(
+    bench: Bench, job: ClipJob
+) -> None:
+    bench.edit(job, click(0, 40, 60), click(6, 64, 60, False))
+    said = {frame: value for frame, value in clip_value(job, 1)["objects"][0]["frames"]}
+    assert not said[6]["corrects"]
+    bench.edit(job, {"type": "clear", "frame": 6, "object": 1})
+    video_actions.start_track(bench.studio, job, {"until": 7})
+    finish(job)
+    assert coverage(job) == ([[0, 7]], [])
+    bench.edit(job, click(6, 64, 60, False))
+    (_, said_there) = clip_value(job, 1)["objects"][0]["frames"][1]
+    assert said_there["corrects"]
+    assert coverage(job) == ([[0, 6]], [[6, 7]])
+    with pytest.raises(InputError, match="tracked"):
+        video_actions.start_track(bench.studio, job, {"until": 6})
+
+
+def test_the_estimate_is_of_one_object_and_counts_further_ones(bench: Bench, job: ClipJob) -> None:
+    bench.edit(job, click(0, 40, 60), {"type": "add_object"}, click(0, 90, 60, target=2))
+    bench.track(job)
+    assert job.work is not None and job.work.frame_seconds
+    told = video_actions.follow(bench.studio, job, {"version": 0})["frame_seconds"]
+    further = clip_value(job, 1)["clip"]["further"]
+    assert 0 < told * (1 + further) <= job.work.frame_seconds
+
+
+def test_who_waits_is_cancelled_at_once(bench: Bench, job: ClipJob) -> None:
+    held = threading.Event()
+    busy = Work("track")
+    bench.studio.trackers.submit(busy, lambda: held.wait(60) and None)
+    bench.edit(job, click(0, 40, 60))
+    video_actions.start_track(bench.studio, job, {})
+    assert job.work is not None and job.work.status == "waiting"
+    video_actions.cancel(bench.studio, job, {})
+    assert job.work.status == "cancelled"
+    held.set()
+    bench.track(job)
+    assert coverage(job) == ([[0, 12]], [])
 
 
 def test_clicks_on_a_tracked_frame_correct_what_was_there(bench: Bench, job: ClipJob) -> None:
@@ -483,17 +528,51 @@ def test_a_clip_over_the_size_limit_is_refused(tmp_path: Path) -> None:
         bench.open(content=b"\0" * 1_000_001)
 
 
-def test_an_example_has_its_prompts_and_scores(bench: Bench, tmp_path: Path) -> None:
+def discs(folder: Path) -> ClipSource:
+    """An example clip whose truth is what the fake's refined masks are."""
     prompts = (FramePrompts(2, 1, Prompts((Click(40, 60),))),)
-    source = ClipSource(
+    return ClipSource(
         "discs",
         "Discs",
-        tmp_path / "discs.mp4",
+        folder / "discs.mp4",
         np.zeros((*SIZE, 3), np.uint8),
         "Made by this test.",
         prompts,
         lambda index: {1: follow(SIZE, prompts, index).refined.mask},
     )
+
+
+def test_a_stored_track_is_shown_as_if_tracked_and_goes_stale(bench: Bench, tmp_path: Path) -> None:
+    source = discs(tmp_path)
+    live = video_actions.open_example_clip(bench.studio, source, "me", 1).job
+    assert live is not None
+    bench.track(live)
+    track = {index: result.objects for index, result in live.results.frames.items()}
+    bench.using(tracks={"discs": track}).tracker.calls.clear()
+    job = video_actions.open_example_clip(bench.studio, source, "me", 2).job
+    assert job is not None
+    assert coverage(job) == ([[0, 12]], [])
+    assert bench.tracker.calls == []
+    for frame in range(12):
+        assert np.array_equal(masks(job, frame), masks(live, frame))
+    value = video_actions.follow(bench.studio, job, {"version": 0})
+    assert value["total"] == video_actions.follow(bench.studio, live, {"version": 0})["total"]
+    assert len(value["frames"]) == 12 and value["needed"] == 0
+    bench.edit(job, click(6, 64, 60, False))
+    assert coverage(job) == ([[0, 6]], [[6, 12]])
+
+
+def test_a_stored_track_of_another_size_is_not_shown(bench: Bench, tmp_path: Path) -> None:
+    source = discs(tmp_path)
+    pair = FramePair.measured(follow((12, 16), source.prompts, 2))
+    bench.using(tracks={"discs": {index: {1: TrackedPair(pair)} for index in range(12)}})
+    job = video_actions.open_example_clip(bench.studio, source, "me", 1).job
+    assert job is not None
+    assert coverage(job) == ([], [])
+
+
+def test_an_example_has_its_prompts_and_scores(bench: Bench, tmp_path: Path) -> None:
+    source = discs(tmp_path)
     job = video_actions.open_example_clip(bench.studio, source, "me", 1).job
     assert job is not None
     bench.track(job)

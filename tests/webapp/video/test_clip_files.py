@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -11,15 +12,26 @@ from PIL import Image
 
 from refiner.clips.clip import open_clip
 from refiner.files.run_lengths import decode_rle
-from tests.fakes import FakeTracker, disc
+from refiner.types import Box, InputError, Prompts
+from refiner.video_types import FramePrompts
+from tests.fakes import FakeTracker, disc, follow
 from tests.refiner.clip_making import run_ffmpeg
 from tests.webapp.video.test_actions import Bench, click, masks
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads
 from webapp.video.actions import set_span
-from webapp.video.clip_files import installed_clips, score, video_studio
+from webapp.video.clip_files import (
+    TRACKS,
+    installed_clips,
+    score,
+    stored_tracks,
+    track_file,
+    video_studio,
+)
 from webapp.video.exporting import EXPORTS
 from webapp.video.open_clips import ClipJob
+from webapp.video.results import Results, Score, TrackedPair
+from webapp.video.state import FramePair
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets" / "examples"
 
@@ -44,6 +56,23 @@ def test_the_example_clips_have_a_truth_and_a_box_for_each_object() -> None:
 def test_a_folder_without_clips_has_none(tmp_path: Path) -> None:
     (tmp_path / "lonely-clip.mp4").write_bytes(b"without masks")
     assert installed_clips(tmp_path) == ()
+
+
+def test_a_stored_track_is_read_for_the_models_it_was_made_with(tmp_path: Path) -> None:
+    pair = FramePair.measured(
+        follow((12, 16), [FramePrompts(0, 1, Prompts(box=Box(2, 2, 9, 9)))], 3)
+    )
+    results = Results()
+    results.put(3, {1: TrackedPair(pair, Score(0.5, 0.25), Score(1, 0.75))}, {})
+    info = replace(FakeTracker().info, details={"files": {"base": "b", "refiner": "r"}})
+    (tmp_path / f"disc-clip{TRACKS}").write_bytes(track_file(results, info))
+    stored = stored_tracks(tmp_path, info)["disc-clip"][3][1]
+    assert (stored.base, stored.refined) == (Score(0.5, 0.25), Score(1, 0.75))
+    assert stored.pair.refined == pair.refined and stored.pair.base == pair.base
+    assert stored_tracks(tmp_path, FakeTracker().info) == {}
+    (tmp_path / f"disc-clip{TRACKS}").write_bytes(b"no gzip")
+    with pytest.raises(InputError, match="damaged"):
+        stored_tracks(tmp_path, info)
 
 
 def test_scores_are_those_of_davis() -> None:

@@ -4,14 +4,17 @@
   const { refreshScene, sendEdits, takeScene } = studio.scene;
   const { shownAnswer, takeRange } = studio.tracked;
   const { showFrame } = studio.frames;
-  const { askExport } = studio.work;
+  const { openExample } = studio.files;
+  const { askExport, follow } = studio.work;
+  const { playLoop } = studio.player;
+  const { correct } = studio.correction;
   const { showNotes, showPanel } = studio.clipPanel;
   const KEPT = 240;
 
   const fields = () => ({
     clip: null, at: 0, wanted: 0, span: [0, 1], needed: 0, coverage: new Map(),
     jpegs: new Map(), bitmaps: new Map(), tracked: new Map(), trackedById: new Map(), version: 0,
-    work: null, asked: false, following: null, total: null, playing: false, loop: false, live: false,
+    examples: props.value.examples || [], work: null, asked: false, cancelling: false, following: null, total: null, playing: false, loop: false, live: false,
     scrub: null, draftSpan: null, spanWish: null, clock: null, fetching: false, nextFetch: null,
   });
 
@@ -40,7 +43,7 @@
     for (const bitmap of app.bitmaps.values()) if (bitmap.close) bitmap.close();
     for (const map of ["jpegs", "bitmaps", "tracked", "trackedById", "answers", "layers"]) app[map] = new Map();
     Object.assign(app, {
-      clip, picture: { key: clip.key, width: clip.width, height: clip.height }, at: 0, wanted: 0,
+      clip, picture: { key: clip.key, width: clip.width, height: clip.height, label: clip.label }, at: 0, wanted: 0,
       version: 0, work: null, total: null, playing: false, live: false, fetching: false, nextFetch: null,
     });
     resetView(app.view, app.picture);
@@ -50,17 +53,38 @@
   function receive(app, value) {
     if (!value) return;
     const { clip } = value, isOther = Boolean(clip) && (!app.clip || app.clip.key !== clip.key);
+    const isAnswer = app.flight && value.seq === app.flight.seq;
+    if (!clip && app.clip && isAnswer && app.sendAgain(value)) return;
     for (const item of value.objects) item.frames = new Map(item.frames);
     const none = { ...app.server, seq: value.seq, message: value.message, answers: [], frame: null };
     if (!takeScene(app, !clip && app.clip ? none : value, isOther, () => openClip(app, clip))) return;
     if (clip) {
+      if (isOther) app.selected = value.objects[0].id;
+      app.clip.frame_seconds = clip.frame_seconds;
       keepAnswers(app);
       takeRange(app, value);
     }
     refreshScene(app);
     if (typeof value.frame === "number") showFrame(app, value.frame);
-    if (isOther) app.layout();
+    if (isOther) {
+      app.layout();
+      takeTracked(app);
+    }
     sendEdits(app);
+  }
+
+  // An example may come tracked.
+  async function takeTracked(app) {
+    const { clip } = app;
+    await follow(app);
+    if (app.clip === clip && app.tracked.size && app.needed === 0) playLoop(app);
+  }
+
+  // The first example is open when the tab is.
+  function firstExample(app) {
+    const [first] = app.examples;
+    if (first) queueMicrotask(() => openExample(app, first.name));
+    return {};
   }
 
   const panel = (app) => ({ show: () => showPanel(app) });
@@ -68,10 +92,19 @@
     fields,
     scene,
     receive,
+    key: "clip",
+    said: (app) => app.server.objects.map(({ frames }) => [...frames].map(([frame, one]) => (
+      { frame, clicks: one.clicks, box: one.box, corrects: one.corrects }))),
+    correct,
+    below: 292,
+    snug: true,
+    narrowView: "swipe",
     answer: (app, id) => app.answers.get(id) || app.trackedById.get(id),
     export: (app, data) => askExport(app, data),
   };
   studio.app.start(clip, [
-    panel, studio.player.player, studio.timeline.timeline, studio.work.tracking, studio.difference,
+    studio.menus, panel, studio.player.player, studio.timeline.timeline, studio.work.tracking, studio.difference,
+    studio.correction.correction, studio.worst, studio.film, studio.restore,
+    firstExample,
   ]);
 })();

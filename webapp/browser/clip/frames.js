@@ -1,16 +1,17 @@
 // Pictures of the frames: asked for in stretches, kept as JPEGs, some of them decoded.
 studio.frames = (() => {
-  const { PATIENCE, call } = studio.calls;
+  const { PATIENCE, call, sleep } = studio.calls;
   const { refreshScene } = studio.scene;
   const STRETCH = 16;
   const DECODED = 24;
+  const SOON = 100;
 
   function jpegBlob(base64) {
     return new Blob([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], { type: "image/jpeg" });
   }
 
   // Asks for the missing pictures from `first` on; one request at a time, the latest wish next.
-  async function fetchPictures(app, first) {
+  async function fetchPictures(app, first, count = app.playing ? STRETCH : STRETCH / 2) {
     const { clip } = app, wanted = () => app.clip === clip && app.root.isConnected;
     while (first < clip.frames && app.jpegs.has(first)) first++;
     if (first >= clip.frames) return;
@@ -19,7 +20,6 @@ studio.frames = (() => {
       return;
     }
     app.fetching = true;
-    const count = app.playing ? STRETCH : STRETCH / 2;
     const options = { patience: PATIENCE.reply, tries: Infinity, wanted };
     const reply = await call(app, "pictures", { clip: clip.key, first, count }, options);
     if (app.clip !== clip) return;
@@ -101,5 +101,18 @@ studio.frames = (() => {
     }
   }
 
-  return { clampFrame, decodedFrame, showFrame };
+  // Draws a frame into a small canvas once its picture is there.
+  async function drawSmall(app, canvas, index, left = 0, width = canvas.width) {
+    const { clip } = app, place = canvas.getContext("2d");
+    while (app.clip === clip && !app.jpegs.has(index)) {
+      fetchPictures(app, index, 1);
+      await sleep(SOON);
+    }
+    if (app.clip !== clip) return;
+    const bitmap = await createImageBitmap(app.jpegs.get(index), { resizeWidth: width, resizeHeight: canvas.height });
+    place.drawImage(bitmap, left, 0);
+    bitmap.close();
+  }
+
+  return { clampFrame, decodedFrame, drawSmall, showFrame };
 })();

@@ -42,8 +42,10 @@ studio.clipPanel = (() => {
     const count = app.needed || app.span[1] - app.span[0];
     const done = app.needed === 0 && prompted(app);
     const bytes = count * (clip.frame_bytes + maskBytes(app));
+    const further = Math.max(app.server.objects.filter((item) => item.frames.size).length - 1, 0);
+    const seconds = count * clip.frame_seconds * (1 + clip.further * further);
     line.textContent = done || isBusy(app) || !clip.frame_seconds ? "" : app.labels[clip.start_seconds ? "estimate_lent" : "estimate"]
-      .replace("{time}", clockTime((clip.start_seconds ?? 0) + count * clip.frame_seconds))
+      .replace("{time}", clockTime((clip.start_seconds ?? 0) + seconds))
       .replace("{memory}", Math.max(1, Math.round(bytes / 1e6))).replace("{count}", count);
   }
 
@@ -58,10 +60,11 @@ studio.clipPanel = (() => {
 
   function trackLabel(app) {
     const stale = firstStale(app);
-    if (isBusy(app)) return app.labels.cancel;
+    if (isBusy(app)) return app.labels[app.cancelling ? "cancelling" : "cancel"];
     if (prompted(app) && app.needed === 0) return app.labels.tracked_all;
     if (stale !== null) return app.labels.track_again.replace("{frame}", stale);
-    return app.tracked.size ? app.labels.track_more : app.labels.track;
+    const begun = app.server.objects.some((item) => coverageOf(app, item.id).fresh.length);
+    return begun ? app.labels.track_more : app.labels.track;
   }
 
   function showTrack(app) {
@@ -69,7 +72,7 @@ studio.clipPanel = (() => {
     const label = trackLabel(app);
     if (button.textContent !== label) button.textContent = label;
     button.classList.toggle("cancel", busy);
-    button.disabled = !busy && (!prompted(app) || app.needed === 0 || openEdits(app).length > 0);
+    button.disabled = busy ? app.cancelling : (!prompted(app) || app.needed === 0 || openEdits(app).length > 0);
     const meter = app.root.querySelector(".meter"), work = app.work;
     meter.classList.toggle("busy", busy);
     const part = busy && work && work.total ? work.done / work.total : 0;
@@ -91,14 +94,44 @@ studio.clipPanel = (() => {
 
   function statusOf(app) {
     if (app.opening) return openingText(app);
-    if (!app.clip) return app.labels.open_hint;
-    if (isBusy(app)) return workStatus(app);
+    if (!app.clip) return app.labels.nothing_open;
+    if (isBusy(app)) return app.cancelling ? app.labels.cancelling_status : workStatus(app);
     if (app.held.length) return app.labels.held.replace("{count}", app.held.length);
     if (openEdits(app).length) return app.labels.busy;
     if (app.tool === "box") return app.labels.box_status;
     if (!prompted(app)) return app.labels.empty;
     if (firstStale(app) !== null) return app.labels.stale.replace("{frame}", firstStale(app));
-    return app.work && app.work.status === "cancelled" ? app.labels.cancelled : "";
+    if (app.work && app.work.status === "cancelled") return app.labels.cancelled;
+    return app.labels[app.needed ? "prompted" : "fixable"];
+  }
+
+  function stepOf(app) {
+    if (!app.clip || !prompted(app)) return "click";
+    if (app.work && app.work.kind === "export") return "download";
+    return app.needed ? "track" : "fix";
+  }
+
+  function showStep(app) {
+    const now = stepOf(app);
+    for (const step of app.root.querySelectorAll("[data-step]")) {
+      if (step.dataset.step === now) step.setAttribute("aria-current", "step");
+      else step.removeAttribute("aria-current");
+    }
+  }
+
+  function showScores(app) {
+    const { labels, total } = app, whole = (value) => Math.round(100 * value) + " %";
+    const slider = app.viewName === "swipe" ? app.root.querySelectorAll(".pane.single figcaption span") : [];
+    ["base", "refined"].forEach((model, index) => {
+      const [j, f] = total ? total[model].map(whole) : [];
+      write(app.root.querySelector(".pane." + model + " i"), total ? labels.caption.replace("{j}", j).replace("{f}", f) : "");
+      const name = labels[model];
+      if (slider[index]) write(slider[index], total ? labels.caption_slider.replace("{model}", name).replace("{j}", j) : name);
+    });
+  }
+
+  function write(node, text) {
+    if (node.textContent !== text) node.textContent = text;
   }
 
   function clipFigures(app) {
@@ -154,11 +187,12 @@ studio.clipPanel = (() => {
     press(app.root.querySelectorAll("[data-view]"), "view", app.viewName);
     app.stage.classList.toggle("touch-all", app.tool === "box" || app.view.zoom > 1);
     app.stage.classList.toggle("waiting", Boolean(app.opening));
-    const status = app.root.querySelector(".status"), text = statusOf(app);
-    if (status.textContent !== text) status.textContent = text;
+    write(app.root.querySelector(".status"), statusOf(app));
     app.root.querySelector(".timeline").hidden = !app.clip;
+    showStep(app);
     showObjects(app);
     showCaption(app);
+    showScores(app);
     enable(app);
     if (!app.clip) return;
     showClip(app);

@@ -13,6 +13,13 @@ studio.player = (() => {
     requestAnimationFrame((now) => tick(app, now));
   }
 
+  // What is tracked plays by itself, unless the visitor wants nothing to move.
+  function playLoop(app) {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    app.loop = true;
+    play(app);
+  }
+
   function restartClock(app, now) {
     app.clock = { since: now, from: app.wanted };
   }
@@ -75,5 +82,5 @@ studio.player = (() => {
     };
   }
 
-  return { goTo, pause, player };
+  return { goTo, pause, playLoop, player };
 })();

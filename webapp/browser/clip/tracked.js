@@ -24,8 +24,9 @@ studio.tracked = (() => {
   function takeRange(app, value) {
     app.span = value.span;
     app.needed = value.needed;
+    app.total = value.total;
     app.coverage = new Map(value.coverage.map(([id, fresh, stale]) => [id, { fresh, stale }]));
   }
 
-  return { coverageOf, shownAnswer, takeRange, trackedOf };
+  return { coverageOf, isIn, shownAnswer, takeRange, trackedOf };
 })();

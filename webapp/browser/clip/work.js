@@ -4,7 +4,7 @@ studio.work = (() => {
   const { refreshScene, openEdits } = studio.scene;
   const { takeRange } = studio.tracked;
   const { showFrame } = studio.frames;
-  const { pause } = studio.player;
+  const { pause, playLoop } = studio.player;
   const EVERY = 220;
 
   function isActive(work) {
@@ -34,6 +34,7 @@ studio.work = (() => {
     const { clip } = app, kind = name === "start_track" ? "track" : "export";
     app.say("");
     app.asked = true;
+    app.cancelling = false;
     app.redraw();
     // It may have begun although the answer was lost.
     const again = async () => {
@@ -53,12 +54,22 @@ studio.work = (() => {
     if (!app.clip) return;
     if (isBusy(app)) {
       const { clip } = app, wanted = () => shows(app, clip);
+      app.cancelling = true;
       call(app, "cancel", { clip: clip.key }, { patience: PATIENCE.reply, tries: 3, wanted });
       return;
     }
     pause(app);
     app.live = true;
     begin(app, "start_track", {});
+  }
+
+  // Tracks the frames before `until`; resolves when that has ended, in whatever way.
+  async function trackTo(app, until) {
+    const { clip } = app;
+    pause(app);
+    app.live = true;
+    await begin(app, "start_track", { until });
+    while (isBusy(app) && shows(app, clip)) await sleep(EVERY);
   }
 
   async function follow(app) {
@@ -85,7 +96,7 @@ studio.work = (() => {
       app.tracked.set(index, found);
     }
     app.version = reply.version;
-    app.total = reply.total;
+    app.clip.frame_seconds = reply.frame_seconds;
     takeRange(app, reply);
     takeWork(app, reply.work);
     refreshScene(app);
@@ -98,6 +109,7 @@ studio.work = (() => {
     app.work = work;
     if (!work || !before || before.status === work.status) return;
     if (work.status === "failed") app.say(work.message);
+    if (work.kind === "track" && work.status === "done" && app.live && app.needed === 0) playLoop(app);
     if (work.kind === "export" && work.ready) {
       call(app, "export_file", { picture: app.clip.key }, { tries: 1, failed: "no_download" });
     }
@@ -111,5 +123,5 @@ studio.work = (() => {
     return { commands: { track: () => toggleTrack(app) } };
   }
 
-  return { askExport, isBusy, tracking };
+  return { askExport, follow, isBusy, trackTo, tracking };
 })();

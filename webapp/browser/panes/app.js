@@ -2,7 +2,8 @@
 //
 // A tab passes a document: a picture or a clip. It says which `fields` the app has for it, what its
 // `scene` is, an `answer` by its id, how to `receive` a value of the server and how to `export`.
-// One whose panes fill the window says how much stands `below` them; `narrowView` is its first on a phone.
+// One whose panes fill the window says how much stands `below` them, and `snug` if they
+// are no higher than what they show; `narrowView` is its first on a phone.
 // Features add to it; each returns a record of any of `commands` by the names of buttons, `keys`,
 // `views` (painters), `show`, `paintUnder` (above masks, below prompts), `busy`, and a `mode`: while
 // it is `active` its own commands, keys and `gesture` go first.
@@ -52,7 +53,7 @@ studio.app = (() => {
     for (const pane of app.panes) {
       const width = pane.figure.clientWidth;
       if (pane.figure.hidden || !width) continue;
-      const least = Math.max(180, Math.min(0.85 * room, width));
+      const least = Math.max(180, app.doc.snug ? 0 : Math.min(0.85 * room, width));
       const height = Math.round(Math.min(Math.max(width * aspect, least), most));
       Object.assign(pane, { width, height, ratio, checks: null });
       pane.canvas.style.height = height + "px";

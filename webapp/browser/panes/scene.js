@@ -1,6 +1,6 @@
 // The scene: what the server last said, with the edits on top that it has not answered yet.
 studio.scene = (() => {
-  const { PATIENCE, call, takeAnswer } = studio.calls;
+  const { PATIENCE, call, sleep, takeAnswer } = studio.calls;
 
   function nextSlot(objects) {
     const taken = new Set(objects.map((item) => item.slot));
@@ -59,6 +59,7 @@ studio.scene = (() => {
   }
 
   const STROKE_WORK = 200;
+  const SOON = 50;
 
   // Takes from the edits that wait as many as the server takes at once, at least one.
   function takeUnsent(app) {
@@ -90,9 +91,16 @@ studio.scene = (() => {
     if (!app.picture || app.opening) return;
     app.say("");
     app.since = performance.now();
-    app.unsent.push(...actions.map((action) => ({ ...action, frame: app.at })));
+    app.unsent.push(...actions.map((action) => ({ frame: app.at, ...action })));
     refreshScene(app);
     sendEdits(app);
+  }
+
+  // Waits until the server has answered all edits; false if something else was opened meanwhile.
+  async function settled(app) {
+    const { picture } = app;
+    while (app.picture === picture && openEdits(app).length) await sleep(SOON);
+    return app.picture === picture;
   }
 
   function addObject(app) {
@@ -134,5 +142,5 @@ studio.scene = (() => {
     return true;
   }
 
-  return { addObject, chosenObject, edit, openEdits, refreshScene, sendEdits, takeScene };
+  return { addObject, chosenObject, edit, openEdits, refreshScene, sendEdits, settled, takeScene };
 })();

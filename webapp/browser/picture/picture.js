@@ -74,6 +74,8 @@
   const picture = {
     scene,
     receive,
+    key: "picture",
+    said: (app) => app.shown.objects.map(({ clicks, box }) => [{ clicks, box }]),
     below: 156,
     narrowView: "swipe",
     fields: () => ({ mean: props.value.mean || null, examples: props.value.examples || [] }),

@@ -1,0 +1,51 @@
+// The three frames where the two models differ most, or, where the truth is known, where SAM2Refiner is
+// worst: small pictures to go there by.
+studio.worst = (() => {
+  const { make } = studio.panel;
+  const { drawSmall } = studio.frames;
+  const { goTo } = studio.player;
+  const COUNT = 3, WIDTH = 96, APART = 0.08;
+
+  function mean(values) {
+    return values.reduce((sum, value) => sum + value, 0) / values.length;
+  }
+
+  function measured(app) {
+    const value = (item) => (item.scores ? item.scores[1][0] : item.iou);
+    return [...app.tracked].filter(([, items]) => items.size)
+      .map(([frame, items]) => [frame, mean([...items.values()].map(value))]);
+  }
+
+  // The least ones that are not next to each other.
+  function worstFrames(app) {
+    const apart = Math.max(2, APART * app.clip.frames), found = [];
+    for (const [frame, value] of measured(app).sort((a, b) => a[1] - b[1])) {
+      if (found.every(([other]) => Math.abs(other - frame) >= apart)) found.push([frame, value]);
+      if (found.length === COUNT) break;
+    }
+    return found.sort((a, b) => a[0] - b[0]);
+  }
+
+  function thumbnail(app, [frame, value]) {
+    const picture = make("canvas", { width: WIDTH, height: Math.round((WIDTH * app.clip.height) / app.clip.width) });
+    const text = app.labels.worst_frame.replace("{frame}", frame).replace("{value}", Math.round(100 * value));
+    const button = make("button", { type: "button", title: text }, [picture, make("span", { textContent: "f" + frame })]);
+    button.setAttribute("aria-label", text);
+    button.addEventListener("click", () => goTo(app, frame));
+    drawSmall(app, picture, frame);
+    return button;
+  }
+
+  function showWorst(app) {
+    const box = app.root.querySelector(".worst"), row = box.querySelector("div");
+    const frames = app.clip && app.needed === 0 && app.tracked.size ? worstFrames(app) : [];
+    const state = app.clip ? JSON.stringify([app.clip.key, frames]) : "";
+    if (row.dataset.state === state) return;
+    row.dataset.state = state;
+    const hint = !frames.length ? "worst_later" : app.clip.truth ? "worst_truth_hint" : "worst_hint";
+    box.querySelector("small").textContent = app.labels[hint];
+    row.replaceChildren(...frames.map((found) => thumbnail(app, found)));
+  }
+
+  return (app) => ({ show: () => showWorst(app) });
+})();
