@@ -11,7 +11,7 @@ import torch
 
 from refiner.commands import bench_video
 from refiner.commands.bench_image import measure_clicks
-from refiner.commands.evaluate import measuring_versions
+from refiner.commands.measuring.document import measuring_versions
 from refiner.commands.values import ModelOptions, add_model_options, say, to_options
 from refiner.predict.segmenter import load_segmenter, use_own_cores
 from refiner.types import InputError
