@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from refiner.config import BACKBONES, LITE
+from refiner.files.hashes import file_id
 from refiner.network.base_model import (
     BaseFeatures,
     Fpn,
@@ -28,7 +29,7 @@ from refiner.network.base_model import (
     normalise,
     official_file,
 )
-from refiner.network.checkpoint import Header, Refiner, file_id, load_base, load_refiner, state_id
+from refiner.network.checkpoint import Header, Refiner, load_base, load_refiner, state_id
 from refiner.network.quarters import Local, local_features, picture_to_cut
 from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
 from refiner.predict.embedding_cache import SHARED_CACHE, Embedding
