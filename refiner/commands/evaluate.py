@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from refiner.commands.measuring.crew import Crew, ThisProcess
+from refiner.commands.folders.workers import WorkerOptions, add_worker_options, open_pool
+from refiner.commands.measuring.crew import Crew, PooledCrew, ThisProcess, scoring_work
 from refiner.commands.measuring.document import (
     check_file,
     describe_evaluation,
@@ -41,6 +43,7 @@ from refiner.video_types import Tracker
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Describe the options of the command."""
     add_evaluate_options(parser)
+    add_worker_options(parser)
     parser.set_defaults(run=_run)
 
 
@@ -75,19 +78,30 @@ def _check_merge(flags: argparse.Namespace) -> None:
 
 
 def _measure(options: EvaluateOptions, flags: argparse.Namespace) -> dict[str, Any]:
-    """Measure with the models that the flags name."""
+    """Measure with the models that the flags name, here or with Ray."""
+    workers = to_options(WorkerOptions, flags)
+    load = partial(_load, flags, options.models, workers.threads)
+    if workers.ray:
+        with open_pool(partial(scoring_work, load, options.fast), workers) as pool:
+            return evaluate_with(PooledCrew(pool, options.progress), options)
+    segmenters = load()
+    return evaluate_models(
+        segmenters, options, lambda: load_trackers(segmenters, fast=options.fast)
+    )
+
+
+def _load(
+    flags: argparse.Namespace, models: Sequence[str], threads: int | None
+) -> dict[str, Segmenter]:
     chosen = to_options(ModelOptions, flags)
-    use_own_cores()
-    segmenters = load_segmenters(
-        options.models,
+    use_own_cores(threads)
+    return load_segmenters(
+        models,
         {REFINER: chosen.refiner, HQ: flags.hq},
         chosen.backbone,
         chosen.device,
         chosen.weights,
         flags.refiners,
-    )
-    return evaluate_models(
-        segmenters, options, lambda: load_trackers(segmenters, fast=options.fast)
     )
 
 
@@ -120,7 +134,7 @@ def evaluate_with(crew: Crew, options: EvaluateOptions) -> dict[str, Any]:
         options.fast,
     )
     photos, videos = select_rows(options, plan.specs, tracked=crew.tracks)
-    _check(options)
+    _check(options, crew)
     measured = _measured(crew, options, plan, photos, videos)
     config = describe_evaluation(options, plan, (len(photos), len(videos)), crew.infos)
     if options.shard is not None and options.json is not None:
@@ -129,14 +143,16 @@ def evaluate_with(crew: Crew, options: EvaluateOptions) -> dict[str, Any]:
         write_document(document, options.json)
         return document
     document = score_document(*measured, plan, config, measuring_versions())
-    if options.stability and photos:
+    if options.stability and photos and isinstance(crew, ThisProcess):
         document["stability"] = crew.stability(plan, photos)
     write_scores(document, measured[0], options.json, options.per_photo)
     return document
 
 
-def _check(options: EvaluateOptions) -> None:
+def _check(options: EvaluateOptions, crew: Crew) -> None:
     """Refuse what does not go together, and files that cannot be written."""
+    if options.stability and not isinstance(crew, ThisProcess):
+        raise InputError("--stability is measured in one process; leave out --ray.")
     if options.shard is not None:
         if options.json is None:
             raise InputError(

@@ -13,6 +13,12 @@ from typing import Any
 from refiner.batch.jobs import Job, Work
 from refiner.batch.results import ResultFolder, content_key
 from refiner.commands.folders.run import work_through
+from refiner.commands.folders.workers import (
+    HERE_ALONE,
+    WorkerOptions,
+    add_worker_options,
+    check_folder,
+)
 from refiner.commands.values import (
     add_label_options,
     add_model_options,
@@ -87,18 +93,23 @@ def add_refine(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model_options(parser)
+    add_worker_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(flags: argparse.Namespace) -> int:
     """Return 1 if a picture had to be left out."""
-    options = to_options(RefineOptions, flags)
-    outcome = refine_pictures(partial(load_models, flags), options)
+    options, workers = to_options(RefineOptions, flags), to_options(WorkerOptions, flags)
+    outcome = refine_pictures(partial(load_models, flags), options, workers)
     say("\n".join(refine_summary(outcome, options.out)))
     return 1 if outcome.failed else 0
 
 
-def refine_pictures(load: Callable[[], Segmenter], options: RefineOptions) -> Refined:
+def refine_pictures(
+    load: Callable[[], Segmenter],
+    options: RefineOptions,
+    workers: WorkerOptions = HERE_ALONE,
+) -> Refined:
     """Refine as the options say.
 
     For each object the refined mask is written as `STEM.png` (`STEM_2.png`, ... for further objects
@@ -111,6 +122,7 @@ def refine_pictures(load: Callable[[], Segmenter], options: RefineOptions) -> Re
     Args:
         load: gives the model, once it is known that there is work for it.
         options: what to do.
+        workers: who refines the pictures of a folder.
 
     Raises:
         InputError: pictures and masks do not pair up, nothing could be refined, or the folder
@@ -119,8 +131,9 @@ def refine_pictures(load: Callable[[], Segmenter], options: RefineOptions) -> Re
     found = find_pairs(options)
     names = name_masks(options.out, found.pairs)
     if options.image.is_dir():
-        refined, model = _refine_folder(load, found, names, options)
+        refined, model = _refine_folder(load, found, names, options, workers)
     else:
+        check_folder(options.image, workers)
         (pair,) = found.pairs
         opened = _read(pair, options)
         make_folder(options.out)
@@ -141,11 +154,12 @@ def _refine_folder(
     found: FolderPairs,
     names: Mapping[Path, MaskNames],
     options: RefineOptions,
+    workers: WorkerOptions,
 ) -> tuple[Refined, ModelInfo]:
     make_folder(options.out)
     jobs = [Job(pair.name, (pair, names[pair.image])) for pair in found.pairs]
     report = work_through(
-        partial(_pair_work, load, options), jobs, options.out, "picture", options.progress
+        partial(_pair_work, load, options), jobs, options.out, workers, "picture", options.progress
     )
     failed = [*found.without, *(f"{name}: {why}" for name, why in report.failed.items())]
     return Refined(report.values, len(report.kept), failed, list(found.others)), report.info

@@ -13,6 +13,12 @@ from pathlib import Path
 from refiner.batch.jobs import Job, Work
 from refiner.batch.results import ResultFolder, content_key
 from refiner.commands.folders.run import FolderReport, folder_summary, work_through
+from refiner.commands.folders.workers import (
+    HERE_ALONE,
+    WorkerOptions,
+    add_worker_options,
+    check_folder,
+)
 from refiner.commands.values import (
     add_label_options,
     add_model_options,
@@ -75,17 +81,19 @@ def add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", choices=("both", *MaskPair.MODELS))
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model_options(parser)
+    add_worker_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(flags: argparse.Namespace) -> int:
     """Return 1 if a picture of a folder had to be left out."""
-    options = to_options(SegmentOptions, flags)
+    options, workers = to_options(SegmentOptions, flags), to_options(WorkerOptions, flags)
     load = partial(load_models, flags)
     if options.image.is_dir():
-        report = segment_folder(load, options)
+        report = segment_folder(load, options, workers)
         say("\n".join(folder_summary(report, options.out, "picture")))
         return 1 if report.failed else 0
+    check_folder(options.image, workers)
     notices = segment_picture(load, options)
     say(f"Wrote {options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
     sys.stderr.writelines(f"{notice}\n" for notice in notices)
@@ -128,7 +136,11 @@ def segment_picture(load: Callable[[], Segmenter], options: SegmentOptions) -> t
     return picture.notices + tuple(f"The mask: {notice}." for notice in given.notices)
 
 
-def segment_folder(load: Callable[[], Segmenter], options: SegmentOptions) -> FolderReport:
+def segment_folder(
+    load: Callable[[], Segmenter],
+    options: SegmentOptions,
+    workers: WorkerOptions = HERE_ALONE,
+) -> FolderReport:
     """Segment every picture of a folder, and of those in it.
 
     The files of `a/b.jpg` lie in a folder of that name below `options.out`; their JSON has no times,
@@ -138,6 +150,7 @@ def segment_folder(load: Callable[[], Segmenter], options: SegmentOptions) -> Fo
     Args:
         load: gives the model.
         options: what to do with each.
+        workers: who does it.
 
     Raises:
         InputError: there is no picture or no prompt, a mask is given, or the model cannot be loaded.
@@ -150,7 +163,12 @@ def segment_folder(load: Callable[[], Segmenter], options: SegmentOptions) -> Fo
     make_folder(options.out)
     jobs = [Job(name, name) for name in pictures]
     report = work_through(
-        partial(_picture_work, load, options), jobs, options.out, "picture", options.progress
+        partial(_picture_work, load, options),
+        jobs,
+        options.out,
+        workers,
+        "picture",
+        options.progress,
     )
     return replace(report, others=others)
 

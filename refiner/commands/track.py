@@ -20,6 +20,12 @@ from refiner.clips.exports import EXPORTS, export_path, write_exports
 from refiner.clips.folders import find_clips, holds_clips
 from refiner.clips.mask_exports import ClipExport
 from refiner.commands.folders.run import FolderReport, folder_summary, work_through
+from refiner.commands.folders.workers import (
+    HERE_ALONE,
+    WorkerOptions,
+    add_worker_options,
+    check_folder,
+)
 from refiner.commands.values import (
     Moment,
     add_model_options,
@@ -117,6 +123,7 @@ def add_track(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model_options(parser)
+    add_worker_options(parser)
     parser.set_defaults(run=_run)
 
 
@@ -124,11 +131,12 @@ def _run(flags: argparse.Namespace) -> int:
     """Return 1 if a clip of a folder had to be left out."""
     # clicks before boxes: the order of the objects decides the last bits of a batch
     flags.prompts = [Prompt(*prompt) for prompt in (*flags.prompt, *flags.box)]
-    options = to_options(TrackOptions, flags)
+    options, workers = to_options(TrackOptions, flags), to_options(WorkerOptions, flags)
     if not holds_clips(options.video):
+        check_folder(options.video, workers)
         say("\n".join(f"Wrote {path}" for path in track_clip(partial(_load, flags), options)))
         return 0
-    report = track_folder(partial(_load, flags), options)
+    report = track_folder(partial(_load, flags), options, workers)
     say("\n".join(folder_summary(report, options.out, "clip")))
     return 1 if report.failed else 0
 
@@ -185,7 +193,11 @@ def track_clip(
     return paths
 
 
-def track_folder(load: Callable[[], Tracker], options: TrackOptions) -> FolderReport:
+def track_folder(
+    load: Callable[[], Tracker],
+    options: TrackOptions,
+    workers: WorkerOptions = HERE_ALONE,
+) -> FolderReport:
     """Track every clip of a folder, and of those in it, the longest first.
 
     Their files lie below `options.out` as the clips do below their folder. What is there already,
@@ -194,6 +206,7 @@ def track_folder(load: Callable[[], Tracker], options: TrackOptions) -> FolderRe
     Args:
         load: gives the model.
         options: what to do with each.
+        workers: who does it.
 
     Raises:
         InputError: there is no clip, a prompt or an export cannot be used, or the model cannot be
@@ -204,7 +217,7 @@ def track_folder(load: Callable[[], Tracker], options: TrackOptions) -> FolderRe
     jobs = [Job(str(clip), clip, bytes_of(options.video / clip)) for clip in found.clips]
     make_folder(options.out)
     report = work_through(
-        partial(_clip_work, load, options), jobs, options.out, "B", options.progress
+        partial(_clip_work, load, options), jobs, options.out, workers, "B", options.progress
     )
     return replace(report, others=[f"{path}: no clip" for path in found.others])
 

@@ -314,12 +314,15 @@ def select_device(name: str | None) -> torch.device:
     return place
 
 
-def use_own_cores() -> None:
+def use_own_cores(threads: int | None = None) -> None:
     """Let torch use the cores of this process: a container may own fewer than the machine has.
 
     For programs to call once, before they load a model: the threads decide the last bits of a mask.
+    `threads` are as many, if given.
     """
-    if hasattr(os, "sched_getaffinity"):
+    if threads is not None:
+        torch.set_num_threads(threads)
+    elif hasattr(os, "sched_getaffinity"):
         torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from refiner.batch.jobs import InTurn, Job, NewWork, with_progress
+from refiner.batch.jobs import Job, NewWork, with_progress
 from refiner.batch.results import ResultFolder
+from refiner.commands.folders.workers import WorkerOptions, open_pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,12 @@ class FolderReport:
 
 
 def work_through(
-    new_work: NewWork, jobs: Sequence[Job], out: Path, unit: str, progress: bool
+    new_work: NewWork,
+    jobs: Sequence[Job],
+    out: Path,
+    workers: WorkerOptions,
+    unit: str,
+    progress: bool,
 ) -> FolderReport:
     """Do the jobs, whose work returns what `ResultFolder.once` does.
 
@@ -39,30 +45,32 @@ def work_through(
         new_work: gives the work.
         jobs: one for each input, of different names.
         out: the folder of the results.
+        workers: who does them.
         unit: what the jobs' weights are counted in, for the progress on stderr.
         progress: whether to show it.
 
     Raises:
-        InputError: the model cannot be loaded, or the folder not be written.
+        InputError: the model cannot be loaded, the folder not be written, or there are no workers.
     """
     results = ResultFolder(out)
     results.clear()
-    pool = InTurn(new_work)
     values: dict[str, Any] = {}
     kept, failed = set(), {}
-    for outcome in with_progress(pool.outcomes(jobs), jobs, unit, progress):
-        name = outcome.job.name
-        if outcome.error is not None:
-            failed[name] = outcome.error
-            continue
-        values[name], made = outcome.value
-        if not made:
-            kept.add(name)
+    with open_pool(new_work, workers) as pool:
+        info = pool.info
+        for outcome in with_progress(pool.outcomes(jobs), jobs, unit, progress):
+            name = outcome.job.name
+            if outcome.error is not None:
+                failed[name] = outcome.error
+                continue
+            values[name], made = outcome.value
+            if not made:
+                kept.add(name)
     results.finish()
     order = [job.name for job in jobs]
     return FolderReport(
         {name: values[name] for name in order if name in values},
-        pool.info,
+        info,
         frozenset(kept),
         {name: failed[name] for name in order if name in failed},
     )

@@ -1,17 +1,20 @@
-"""Who measures: the models of this process."""
+"""Who measures: the models of this process, or those of other processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from refiner.data.manifest import Row
+from refiner.batch.jobs import Job, Pool, Work, with_progress
+from refiner.commands.measuring.models import load_trackers
+from refiner.data.manifest import VIDEO_KIND, Row
+from refiner.data.video_sets import open_video
 from refiner.evaluation.photos import photo_scores
-from refiner.evaluation.records import Measure, Plan
+from refiner.evaluation.records import Measure, Plan, Record
 from refiner.evaluation.stability import measure_stability
-from refiner.evaluation.videos import videos_in_turn
-from refiner.types import ModelInfo, Segmenter
+from refiner.evaluation.videos import video_scores, videos_in_turn
+from refiner.types import InputError, ModelInfo, Segmenter
 from refiner.video_types import Tracker
 
 
@@ -31,9 +34,6 @@ class Crew(Protocol):
 
     def videos(self, plan: Plan) -> Measure:
         """Return what measures videos."""
-
-    def stability(self, plan: Plan, photos: Sequence[Row]) -> list[dict[str, Any]]:
-        """Return what `measure_stability` does."""
 
 
 class ThisProcess:
@@ -70,3 +70,58 @@ class ThisProcess:
     def stability(self, plan: Plan, photos: Sequence[Row]) -> list[dict[str, Any]]:
         """Compare the masks of changed photos with those of the photos themselves."""
         return measure_stability(self._segmenters, photos, plan.specs, plan.models)
+
+
+class PooledCrew:
+    """The models of others, which `scoring_work` loads."""
+
+    tracks = True
+
+    def __init__(self, pool: Pool, progress: bool = True) -> None:
+        self._pool, self._progress = pool, progress
+
+    @property
+    def infos(self) -> Mapping[str, ModelInfo]:
+        """What is loaded, by the name of its refined model."""
+        infos: Mapping[str, ModelInfo] = self._pool.info
+        return infos
+
+    def photos(self, plan: Plan) -> Measure:
+        """Measure photos as workers are free."""
+        return lambda rows: self._records([Job(row.id, (plan, row)) for row in rows])
+
+    def videos(self, plan: Plan) -> Measure:
+        """Measure videos as workers are free, the longest first; show the frames of those done."""
+
+        def measure(rows: Sequence[Row]) -> Iterator[Record]:
+            jobs = [Job(row.id, (plan, row), row.frames or 1) for row in rows]
+            yield from self._records(jobs, self._progress)
+
+        return measure
+
+    def _records(self, jobs: Sequence[Job], shown: bool = False) -> Iterator[Record]:
+        for outcome in with_progress(self._pool.outcomes(jobs), jobs, "frame", shown):
+            if outcome.error is not None:
+                raise InputError(f"{outcome.job.name}: {outcome.error}")
+            yield outcome.value
+
+
+def scoring_work(load: Callable[[], Mapping[str, Segmenter]], fast: bool) -> Work:
+    """Load the models and return what scores a photo or a video with them.
+
+    Args:
+        load: gives the models, by the name of the refined one.
+        fast: as in `load_tracker`.
+    """
+    segmenters = load()
+    trackers: dict[str, Tracker] = {}
+
+    def score(task: tuple[Plan, Row]) -> Record:
+        plan, row = task
+        if row.kind != VIDEO_KIND:
+            return photo_scores(segmenters, plan, row)
+        if not trackers:
+            trackers.update(load_trackers(segmenters, fast=fast))
+        return video_scores(trackers, plan, row, open_video(row))
+
+    return Work(score, {name: one.info for name, one in segmenters.items()})

@@ -22,7 +22,8 @@ from refiner.files.results import versions
 from refiner.types import InputError, ModelInfo
 
 _PACKAGES = ("torch", "sam2", "timm", "numpy", "opencv-python", "vos-benchmark")
-_BY_THE_WAY = {"--shard": 1, "--resume": 1, "--per-photo": 1}
+_BY_THE_WAY = {"--shard": 1, "--resume": 1, "--per-photo": 1, "--ray": 0}
+_BY_THE_WAY |= {"--address": 1, "--cpus": 1}
 """Options that change nothing in the document, and how many values each takes."""
 
 
