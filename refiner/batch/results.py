@@ -13,8 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from refiner.files.atomic import replacing
-from refiner.files.hashes import file_id
+from refiner.files.atomic import file_id, replacing
 from refiner.types import InputError, ModelInfo
 
 _DONE, _UNFINISHED = ".done", ".unfinished"

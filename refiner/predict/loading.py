@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from refiner.config import BACKBONE_TITLES, LITE, OFFICIAL
-from refiner.files.hashes import file_id
+from refiner.files.atomic import file_id
 from refiner.network.base_model import build_official, official_file
 from refiner.network.checkpoint import state_id
 from refiner.predict.cascade import CascadeSegmenter

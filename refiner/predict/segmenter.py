@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from refiner.config import BACKBONES, LITE
-from refiner.files.hashes import file_id
+from refiner.files.atomic import file_id
 from refiner.network.base_model import (
     BaseFeatures,
     Fpn,
