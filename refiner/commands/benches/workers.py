@@ -25,7 +25,7 @@ from refiner.types import Box, Prompts
 from refiner.video_types import FramePrompts
 
 WORKERS = 2
-CLIPS, FRAMES = 4, 12
+CLIPS, FRAMES = 4, 6
 EMPTY_JOBS = 50
 _BOX = Box(200, 90, 440, 280)
 _WAIT_SECONDS = 300.0
