@@ -84,7 +84,8 @@ def manifest(tmp_path):
 
 
 def evaluate(manifest, prompts="box", tracker=None, seeds=(0,), total="all", **options):
-    plan = Plan(parse_prompt_specs(prompts), options.pop("models", MODELS), seeds)
+    models, fast = options.pop("models", MODELS), options.pop("fast", False)
+    plan = Plan(parse_prompt_specs(prompts), models, seeds, fast)
     trackers = {"sam2refiner": tracker or LevelTracker()}
     measured = measure_videos(
         {name: one.info for name, one in trackers.items()},
@@ -274,6 +275,8 @@ def test_a_resumed_evaluation_measures_only_what_is_left(manifest, tmp_path):
     assert tracker.prompts == []
     with pytest.raises(InputError, match="belongs to another evaluation"):
         evaluate(manifest, "mask", resume=kept)
+    with pytest.raises(InputError, match="belongs to another evaluation"):
+        evaluate(manifest, fast=True, resume=kept)
 
 
 def test_a_mask_of_another_size_is_refused(manifest):
