@@ -78,7 +78,7 @@ $(VENV)/.run: requirements.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run pyproject.toml
-	SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-build-isolation -e ".[dev,train]"
+	SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-build-isolation -e ".[dev,ray,train]"
 	touch $@
 
 clean:

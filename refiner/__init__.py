@@ -9,12 +9,13 @@
 What `__all__` names is the public part; it is imported when first asked for, so that `import
 refiner` needs no torch. Nothing in this package imports gradio.
 
-The rooms. Each imports those above it alone; up to `clips` none needs torch:
+The rooms. Each imports those above it alone; up to `batch` none needs torch:
 
 - types, video_types: the records that cross every border, numpy only; config, metrics
 - files: pictures, masks, sessions and results, read and written
 - data: manifests, published sets and archives
 - clips: videos in and out by ffmpeg
+- batch: many inputs, each once, in one process or by workers of Ray
 - network: the layers; `base_model` and `lite` alone import the sam2 package
 - predict: prompts in, masks out, on pictures and through clips
 - training, evaluation: what makes the weights and what measures them

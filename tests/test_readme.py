@@ -16,7 +16,12 @@ from refiner.commands.parser import build_parser, main
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "assets/RESULTS.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"python -m refiner (\w[^`\n]*)", README.replace("\\\n", " ") + RESULTS)
+SCALE = (ROOT / "assets/SCALE.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(
+    r"-m refiner (\w[^`\n…#]*)",
+    # a variable of a shell stands for a number
+    re.sub(r"\$\w+", "1", (README + SCALE).replace("\\\n", " ")) + RESULTS,
+)
 
 
 def test_tables_come_from_the_measured_results(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,6 +71,11 @@ def test_the_library_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     names: dict[str, object] = {}
     exec(code[1], names)
     assert names["sam2"].shape == names["refined"].shape == (720, 960)  # type: ignore[attr-defined]
+
+
+def test_the_amounts_say_where_each_recipe_runs() -> None:
+    for tool in ("--ray", "--address", "torchrun --nnodes 2", "#SBATCH --array", "hf jobs run"):
+        assert tool in SCALE
 
 
 def test_pictures_and_files_the_readme_names_exist() -> None:

@@ -140,7 +140,7 @@ class IndexMasks(_File):
             values = np.zeros(self._job.clip.info.size_hw, dtype=np.uint8)
             for name, mask in masks_of(pairs, model).items():
                 values[mask] = self._job.objects.index(name) + 1
-            self._zip.writestr(f"{model}/{self._job.stem}/{index:05}.png", self._png(values))
+            self._add_file(f"{model}/{self._job.stem}/{index:05}.png", self._png(values))
 
     def _png(self, values: NDArray[np.uint8]) -> bytes:
         picture = Image.fromarray(values)
@@ -148,6 +148,11 @@ class IndexMasks(_File):
         buffer = io.BytesIO()
         picture.save(buffer, "PNG")
         return buffer.getvalue()
+
+    def _add_file(self, name: str, content: bytes) -> None:
+        entry = zipfile.ZipInfo(name)  # without the time, so that the same masks are the same bytes
+        entry.external_attr = 0o644 << 16
+        self._zip.writestr(entry, content)
 
     def _end(self) -> None:
         indices = {str(i + 1): name for i, name in enumerate(self._job.objects)}
@@ -157,7 +162,7 @@ class IndexMasks(_File):
             "frames_written": self._frames,
             "untracked_frames": self._untracked,
         }
-        self._zip.writestr("manifest.json", json.dumps(manifest, indent=1))
+        self._add_file("manifest.json", json.dumps(manifest, indent=1).encode())
         self._zip.close()
 
     def _release(self) -> None:

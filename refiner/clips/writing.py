@@ -254,6 +254,8 @@ def _encoding(
 
 
 def _muxing(form: Format) -> dict[str, Any]:
+    if form.muxer == "webm":
+        return {"fflags": "+bitexact"}  # else two files of the same frames differ: random ids
     return {"movflags": "+faststart"} if form.muxer == "mp4" else {}
 
 

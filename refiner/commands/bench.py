@@ -1,17 +1,19 @@
-"""The bench command: speed and memory of pictures and of tracking."""
+"""The bench command: speed and memory of pictures, of tracking and of workers of Ray."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from refiner.commands import bench_video
-from refiner.commands.bench_image import measure_clicks
-from refiner.commands.evaluate import measuring_versions
+from refiner.commands.benches import tracking
+from refiner.commands.benches.pictures import measure_clicks
+from refiner.commands.benches.workers import measure_workers
+from refiner.commands.measuring.document import measuring_versions
 from refiner.commands.values import ModelOptions, add_model_options, say, to_options
 from refiner.predict.segmenter import load_segmenter, use_own_cores
 from refiner.types import InputError
@@ -37,18 +39,20 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
 def _run(flags: argparse.Namespace) -> None:
     """Measure and print milliseconds, ratios and megabytes, a line each."""
     options = to_options(BenchOptions, flags)
-    if options.frames <= bench_video.SETTLED:
-        raise InputError(f"--frames must be more than {bench_video.SETTLED}, got {options.frames}.")
+    if options.frames <= tracking.SETTLED:
+        raise InputError(f"--frames must be more than {tracking.SETTLED}, got {options.frames}.")
     use_own_cores()
-    segmenter = load_segmenter(**asdict(to_options(ModelOptions, flags)))
+    load = partial(load_segmenter, **asdict(to_options(ModelOptions, flags)))
+    segmenter, threads = load(), torch.get_num_threads()
     numbers = measure_clicks(segmenter)
-    numbers |= bench_video.measure_tracking(segmenter, options.frames)
+    numbers |= tracking.measure_tracking(segmenter, options.frames)
+    numbers |= measure_workers(load)
     say("\n".join(f"{name:44} {value:10.3f}" for name, value in numbers.items()))
     if options.json is not None:
         document = {
             "numbers": numbers,
             "command": options.command,
-            "threads": torch.get_num_threads(),
+            "threads": threads,
             "versions": measuring_versions(),
         }
         options.json.write_text(json.dumps(document, indent=2) + "\n")

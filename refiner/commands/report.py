@@ -1,4 +1,4 @@
-"""The report command: the README's tables and the plot from the measured results."""
+"""The report command: the README's tables, the amounts and the plot from the measured results."""
 
 from __future__ import annotations
 

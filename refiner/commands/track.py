@@ -7,18 +7,30 @@ import os
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
+from refiner.batch.jobs import Job, Work
+from refiner.batch.results import ResultFolder, bytes_of, content_key
 from refiner.clips.clip import Clip, open_clip
 from refiner.clips.exports import EXPORTS, export_path, write_exports
+from refiner.clips.folders import find_clips, holds_clips
 from refiner.clips.mask_exports import ClipExport
+from refiner.commands.folders.run import FolderReport, folder_summary, work_through
+from refiner.commands.folders.workers import (
+    HERE_ALONE,
+    WorkerOptions,
+    add_worker_options,
+    check_folder,
+)
 from refiner.commands.values import (
     Moment,
     add_model_options,
     load_models,
+    make_folder,
     parse_frame_box,
     parse_frame_click,
     parse_moment,
@@ -47,13 +59,16 @@ class TrackOptions:
     """What `python -m refiner track` does.
 
     Attributes:
-        video: a video file, an animated picture or a folder of frames.
+        video: a video file, an animated picture or a folder of frames; or a folder of clips, which
+            all get the same prompts.
         prompts: their frames are counted in the whole clip.
         out: the folder for the results.
         exports: some of `exports.EXPORTS`.
         progress: whether to show how far it is.
         start: the first frame to track and export; the clip's first if None.
         stop: the frame after the last; the clip's end if None.
+        fast: whether the tracker was loaded with quarters of half size.
+        first_prompt: whether it was loaded to show the first points on every frame.
     """
 
     video: Path
@@ -63,11 +78,15 @@ class TrackOptions:
     progress: bool = True
     start: Moment | None = None
     stop: Moment | None = None
+    fast: bool = False
+    first_prompt: bool = False
 
 
 def add_track(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `TrackOptions` and the tracker's."""
-    parser.add_argument("video", type=Path, help="a video, an animated GIF or WebP, or a folder")
+    parser.add_argument(
+        "video", type=Path, help="a video, an animated GIF or WebP, a folder of frames or of clips"
+    )
     parser.add_argument(
         "--prompt",
         action="append",
@@ -104,14 +123,22 @@ def add_track(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model_options(parser)
+    add_worker_options(parser)
     parser.set_defaults(run=_run)
 
 
-def _run(flags: argparse.Namespace) -> None:
+def _run(flags: argparse.Namespace) -> int:
+    """Return 1 if a clip of a folder had to be left out."""
     # clicks before boxes: the order of the objects decides the last bits of a batch
     flags.prompts = [Prompt(*prompt) for prompt in (*flags.prompt, *flags.box)]
-    paths = track_clip(lambda: _load(flags), to_options(TrackOptions, flags))
-    say("\n".join(f"Wrote {path}" for path in paths))
+    options, workers = to_options(TrackOptions, flags), to_options(WorkerOptions, flags)
+    if not holds_clips(options.video):
+        check_folder(options.video, workers)
+        say("\n".join(f"Wrote {path}" for path in track_clip(partial(_load, flags), options)))
+        return 0
+    report = track_folder(partial(_load, flags), options, workers)
+    say("\n".join(folder_summary(report, options.out, "clip")))
+    return 1 if report.failed else 0
 
 
 def _load(flags: argparse.Namespace) -> Tracker:
@@ -120,7 +147,11 @@ def _load(flags: argparse.Namespace) -> Tracker:
     return load_tracker(load_models(flags), fast=flags.fast, first_prompt=flags.first_prompt)
 
 
-def track_clip(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]:
+def track_clip(
+    load: Callable[[], Tracker],
+    options: TrackOptions,
+    tell: Callable[[str], None] | None = None,
+) -> list[Path]:
     """Track as the options say; return the files written.
 
     Ctrl-C leaves finished files with the frames until there.
@@ -128,14 +159,12 @@ def track_clip(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]
     Args:
         load: gives the model, once the clip and the prompts are known to be good.
         options: what to do.
+        tell: takes what is shown otherwise than the file has it, a sentence each; stderr if None.
 
     Raises:
         InputError: the clip, a prompt or an export cannot be used.
     """
-    unknown = [name for name in options.exports if name not in EXPORTS]
-    if unknown:
-        raise InputError(f"There is no export {unknown[0]!r}; choose of {', '.join(EXPORTS)}.")
-    prompts = collect(options.prompts)
+    prompts = _prompts(options)
     options.out.mkdir(parents=True, exist_ok=True)
     with open_clip(options.video) as whole:
         span = range(
@@ -152,7 +181,7 @@ def track_clip(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]
             item.prompts.check(clip.info.size_hw)
         prompts = [replace(item, frame=item.frame - span.start) for item in prompts]
         for note in clip.info.notes:
-            tqdm.write(note, file=sys.stderr)
+            (tell or _tell)(note)
         tracker = load()
         objects = sorted({item.object_id for item in prompts})
         job = ClipExport(clip, objects, tracker.info, clip_name(options.video))
@@ -162,6 +191,66 @@ def track_clip(load: Callable[[], Tracker], options: TrackOptions) -> list[Path]
             for _ in tqdm(steps, total=len(clip), unit="frame", disable=not options.progress):
                 pass
     return paths
+
+
+def track_folder(
+    load: Callable[[], Tracker],
+    options: TrackOptions,
+    workers: WorkerOptions = HERE_ALONE,
+) -> FolderReport:
+    """Track every clip of a folder, and of those in it, the longest first.
+
+    Their files lie below `options.out` as the clips do below their folder. What is there already,
+    of the same clip, weights and options, stays; a clip that cannot be tracked is left out.
+
+    Args:
+        load: gives the model.
+        options: what to do with each.
+        workers: who does it.
+
+    Raises:
+        InputError: there is no clip, a prompt or an export cannot be used, or the model cannot be
+            loaded.
+    """
+    _prompts(options)
+    found = find_clips(options.video, (options.out,))
+    jobs = [Job(str(clip), clip, bytes_of(options.video / clip)) for clip in found.clips]
+    make_folder(options.out)
+    report = work_through(
+        partial(_clip_work, load, options), jobs, options.out, workers, "B", options.progress
+    )
+    return replace(report, others=[f"{path}: no clip" for path in found.others])
+
+
+def _clip_work(load: Callable[[], Tracker], options: TrackOptions) -> Work:
+    tracker, results = load(), ResultFolder(options.out)
+    by_the_way = {"video": Path(), "out": Path(), "progress": False}
+    settings = asdict(replace(options, **by_the_way))  # type: ignore[arg-type]
+
+    def track(clip: Path) -> tuple[list[str], bool]:
+        video = options.video / clip
+
+        def make(folder: Path) -> list[str]:
+            notes: list[str] = []
+            own = replace(options, video=video, out=folder / clip.parent, progress=False)
+            track_clip(lambda: tracker, own, notes.append)
+            return notes
+
+        return results.once(str(clip), content_key([video], tracker.info, settings), make)
+
+    return Work(track, tracker.info)
+
+
+def _prompts(options: TrackOptions) -> list[FramePrompts]:
+    """Return the prompts if they and the exports can be used at all."""
+    unknown = [name for name in options.exports if name not in EXPORTS]
+    if unknown:
+        raise InputError(f"There is no export {unknown[0]!r}; choose of {', '.join(EXPORTS)}.")
+    return collect(options.prompts)
+
+
+def _tell(note: str) -> None:
+    tqdm.write(note, file=sys.stderr)
 
 
 def clip_name(video: Path) -> str:

@@ -29,6 +29,7 @@ from refiner.training.base_task import BaseTask
 from refiner.training.fast_encoder import speed_up
 from refiner.training.loop import Progress, Stage, TrainOptions, train
 from refiner.training.memory_task import MemoryTask
+from refiner.training.processes import Team
 from refiner.training.refiner_task import RefinerTask
 from refiner.training.samples.photos import DataOptions, TrainingData
 from refiner.types import InputError
@@ -157,6 +158,7 @@ def train_weights(command: TrainCommand) -> list[Path]:
     """
     if (command.minutes is None) == (command.steps is None):
         raise InputError("Give the budget: either --minutes N or --steps N.")
+    Team.join(_device(command))  # before a model is loaded: it says which GPU is this process's
     torch.manual_seed(command.seed)
     if command.what == "memory":
         return _train_memory(command)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
+from refiner.commands.folders.workers import WorkerOptions
 from refiner.config import BACKBONES, COMPARED, LITE, VARIANTS
 from refiner.files.labels import READINGS
 from refiner.types import Box, Click, InputError, Segmenter
@@ -45,7 +46,7 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_models(flags: argparse.Namespace) -> Segmenter:
-    """Load the models that the flags of `add_model_options` name.
+    """Load the models that the flags of `add_model_options` and `add_worker_options` name.
 
     Raises:
         InputError: as `loading.load_any`.
@@ -53,7 +54,7 @@ def load_models(flags: argparse.Namespace) -> Segmenter:
     from refiner.predict.loading import load_any
     from refiner.predict.segmenter import use_own_cores
 
-    use_own_cores()
+    use_own_cores(to_options(WorkerOptions, flags).threads)
     return load_any(**asdict(to_options(ModelOptions, flags)))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from refiner.data.pairing import MASK_ENDINGS, PICTURES
@@ -41,45 +41,73 @@ class FolderPairs:
     others: tuple[str, ...]
 
 
-@dataclass
-class OutputNames:
-    """Names for results: none is given twice, nor one that is a file that is read.
+@dataclass(frozen=True, slots=True)
+class MaskNames:
+    """What the refined masks of a picture are called: that of its first object, all others."""
 
-    Attributes:
-        folder: where results go.
-        taken: names in use, as `_key` makes them.
+    first: str
+    prefix: str
+
+    def of(self, number: int) -> str:
+        """Return the name for an object, counted from 1."""
+        return self.first if number == 1 else f"{self.prefix}_{number}.png"
+
+
+def name_masks(folder: Path, pairs: Sequence[PicturePair]) -> dict[Path, MaskNames]:
+    """Name the results of each picture, however many objects it has.
+
+    None is named twice, nor as a file in `folder` that is read. The names depend on the pairs
+    alone, not on what is refined first.
     """
+    taken = set(_read_below(folder, pairs))
+    stems = [_key(PurePath(pair.name).with_suffix("")) for pair in pairs]
+    counts = Counter(stems)
+    firsts = []
+    for pair, stem in zip(pairs, stems, strict=True):
+        path = PurePath(pair.name)
+        base = (path.with_suffix("") if counts[stem] == 1 else path).as_posix()
+        while _key(f"{base}.png") in taken:
+            base += "-"
+        taken.add(_key(f"{base}.png"))
+        firsts.append(base)
+    # a prefix that a name begins with already could lead to that name
+    used = {name.removesuffix(".png").rpartition("_")[0] for name in taken}
+    names = {}
+    for pair, base in zip(pairs, firsts, strict=True):
+        prefix = base
+        while _key(prefix) in used:
+            prefix += "_"
+        used.add(_key(prefix))
+        names[pair.image] = MaskNames(f"{base}.png", prefix)
+    return names
 
-    folder: Path
-    taken: set[str] = field(default_factory=set)
 
-    def reserve(self, pairs: Iterable[PicturePair]) -> dict[Path, str]:
-        """Return for each picture the name of its first mask; the files read keep theirs."""
-        pairs = list(pairs)
-        root = self.folder.resolve()
-        for pair in pairs:
-            for file in (pair.image.resolve(), pair.mask.resolve()):
-                if file.is_relative_to(root):
-                    self.taken.add(_key(file.relative_to(root)))
-        stems = [_key(PurePath(pair.name).with_suffix("")) for pair in pairs]
-        names: dict[Path, str] = {}
-        for pair, stem in zip(pairs, stems, strict=True):
-            path = PurePath(pair.name)
-            base = path.with_suffix("") if stems.count(stem) == 1 else path
-            names[pair.image] = self._free(base.as_posix(), "")
-        return names
+def _read_below(folder: Path, pairs: Iterable[PicturePair]) -> Iterator[str]:
+    """Yield the names of the files in `folder` that are read, as `_key` makes them."""
+    root = folder.resolve()
+    for pair in pairs:
+        for file in (pair.image.resolve(), pair.mask.resolve()):
+            if file.is_relative_to(root):
+                yield _key(file.relative_to(root))
 
-    def further(self, first: str, number: int) -> str:
-        """Return the name of a picture's object after the first."""
-        return self._free(first.removesuffix(".png"), f"_{number}")
 
-    def _free(self, base: str, ending: str) -> str:
-        name = f"{base}{ending}.png"
-        while _key(name) in self.taken:
-            base += "-" if ending == "" else "_"
-            name = f"{base}{ending}.png"
-        self.taken.add(_key(name))
-        return name
+def find_pictures(folder: Path, apart: Iterable[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the pictures of a folder, and of those in it, and the files that are none.
+
+    Args:
+        folder: where to look.
+        apart: folders in it that are left out.
+
+    Raises:
+        InputError: there is no picture.
+    """
+    files = _files(folder, apart)
+    pictures = [path for path in files if _is_picture(path)]
+    if not pictures:
+        raise InputError(f"The folder {folder} has no picture; give one that has.")
+    known = set(pictures)
+    rest = [path for path in files if path not in known]
+    return tuple(_plain(pictures, folder)), tuple(_names(rest, folder))
 
 
 def pair_folder(images: Path, masks: Path, out: Path) -> FolderPairs:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from refiner.data.manifest import Row
 from refiner.evaluation.prompts import NOC
+from refiner.evaluation.records import Measured
 
 HARM = 0.02
 """Loss of IoU from which on an object counts as harmed."""
@@ -40,18 +40,19 @@ def harm(base: Sequence[Any], refined: Sequence[Any]) -> dict[str, Any]:
     return {"harm": lost.size / before.size, "harm_loss": loss, "by_base": bins}
 
 
-def write_per_photo(path: Path, measured: Iterable[tuple[Row, Mapping[str, Any]]]) -> None:
+def write_per_photo(path: Path, measured: Iterable[Measured]) -> None:
     """Write a CSV with a line a photo, model and kind of prompt: means over objects and seeds."""
     with path.open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)
         lines.writerow(["id", "source", "prompts", "model", "objects", "miou", "mbiou"])
-        for row, record in measured:
-            for prompts, models in record["scores"].items():
+        for photo in measured:
+            objects = photo.record["objects"]
+            for prompts, models in photo.record["scores"].items():
                 for model, scores in models.items():
-                    if prompts == NOC or not record["objects"]:
+                    if prompts == NOC or not objects:
                         continue
                     means = np.mean(scores, axis=(0, 1))
-                    name = [row.id, row.source, prompts, model, record["objects"]]
+                    name = [photo.id, photo.source, prompts, model, objects]
                     lines.writerow([*name, f"{means[0]:.4f}", f"{means[1]:.4f}"])
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.data.manifest import VIDEO_KIND, Row, object_ids, read_image_and_labels
-from refiner.evaluation.photos import giver
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
+from refiner.evaluation.records import giver
 from refiner.metrics import iou
 from refiner.types import (
     BoolArray,
@@ -99,10 +99,10 @@ def measure_stability(
     """Compare the masks of changed photos with those of the photos themselves.
 
     Args:
-        segmenters: As for `evaluate_images`.
+        segmenters: As for `photo_scores`.
         rows: Photos; videos are left out.
         specs: A box or points; other prompts are left out.
-        models: Some of `photos.MODEL_NAMES`.
+        models: Some of `records.MODEL_NAMES`.
 
     Returns:
         A dict for each `model`, `prompts` and `change`: `objects`, and `iou`, the mean over them of

@@ -7,8 +7,7 @@ seeds. An object that is gone scores 1 where no mask is given for it, else 0.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,73 +16,71 @@ from tqdm import tqdm
 
 from refiner.data.manifest import VIDEO_KIND, LabelMap, Row
 from refiner.data.video_sets import SEEN, UNSEEN, AnnotatedVideo, open_video
-from refiner.evaluation.photos import Record, check_models, fingerprint, giver, open_resume
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
+from refiner.evaluation.records import (
+    Measure,
+    Measured,
+    Plan,
+    Record,
+    check_models,
+    fingerprint,
+    gather,
+    giver,
+)
 from refiner.evaluation.video_scores import ObjectScores
-from refiner.types import InputError
+from refiner.types import InputError, ModelInfo
 from refiner.video_types import FramePrompts, TrackedFrame, Tracker
 
 _Scores = dict[str, dict[int, ObjectScores]]
 """By model, then by object."""
 
 
-def evaluate_videos(
-    trackers: Mapping[str, Tracker],
-    rows: Iterable[Row],
-    specs: Sequence[PromptSpec],
-    models: Sequence[str],
-    seeds: Sequence[int],
+def measure_videos(
+    infos: Mapping[str, ModelInfo],
+    rows: Sequence[Row],
+    plan: Plan,
+    measure: Measure,
     *,
-    total: str = "all",
-    progress: bool = True,
     resume: Path | None = None,
-) -> list[dict[str, Any]]:
-    """Score `models` on every sequence of `rows` with every way of prompting; photos are left out.
+) -> list[Measured]:
+    """Measure the sequences of `rows`, each once; photos are left out.
 
     Args:
-        trackers: By the name of the model that gives its refined masks. All stand on one base; the
+        infos: What gives the masks, by the name of its refined model. All stand on one base; the
             masks of sam2 come from the first.
         rows: What to measure on.
-        specs: The prompts; those that cannot be given to a video are left out.
-        models: Some of `refiner.evaluation.photos.MODEL_NAMES`.
-        seeds: One run of random points each.
-        total: What the source of the total is called.
-        progress: Show the frames done and the time left on stderr.
+        plan: Prompts that cannot be given to a video are left out.
+        measure: Scores sequences as `video_scores` does.
         resume: A JSONL file that each finished sequence is added to; sequences in it are not run
             again.
-
-    Returns:
-        A dict for each model, prompts and source: `n` sequences, `objects`, and means over the
-        objects in [0, 1]: `j`, `f`, `jf` and its standard deviation over the seeds `jf_sd`. The
-        total of LVOS v2 is the mean over its seen and unseen part.
 
     Raises:
         InputError: there is no sequence, no seed, no fitting prompt, an unknown model or one
             without a tracker, a file cannot be read, or `resume` belongs to another evaluation.
     """
     videos = [row for row in rows if row.kind == VIDEO_KIND]
-    specs = [spec for spec in specs if spec.for_videos]
-    if not videos or not seeds or not specs:
+    plan = plan.of_videos()
+    if not videos or not plan.seeds or not plan.specs:
         raise InputError(
             f"Expected videos, seeds and prompts for videos (box, mask or points:K), got "
-            f"{len(videos)}, {len(seeds)} and {len(specs)}."
+            f"{len(videos)}, {len(plan.seeds)} and {len(plan.specs)}."
         )
-    check_models(trackers, models)
-    records: dict[str, Record] = {}
-    if resume:
-        records = open_resume(resume, fingerprint(trackers, videos, specs, models, seeds))
-    todo = {row.id: open_video(row) for row in videos if row.id not in records}
-    runs = sum(len(seeds) if spec.seeded else 1 for spec in specs) * len(_givers(trackers, models))
-    frames = runs * sum(len(video.frames) for video in todo.values())
+    check_models(infos, plan.models)
+    return gather(videos, measure, fingerprint(infos, videos, plan), resume=resume)
+
+
+def videos_in_turn(
+    trackers: Mapping[str, Tracker], plan: Plan, progress: bool, rows: Sequence[Row]
+) -> Iterator[Record]:
+    """Score sequences one by one; show the frames done and the time left on stderr."""
+    videos = [(row, open_video(row)) for row in rows]
+    specs = plan.of_videos().specs
+    runs = sum(len(plan.seeds) if spec.seeded else 1 for spec in specs)
+    runs *= len(_givers(trackers, plan.models))
+    frames = runs * sum(len(video.frames) for _, video in videos)
     with tqdm(total=frames, unit="frame", disable=not progress) as bar:
-        for row in videos:
-            if row.id in records:
-                continue
-            records[row.id] = _measure(trackers, row.id, todo[row.id], specs, models, seeds, bar)
-            if resume:
-                with resume.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(records[row.id]) + "\n")
-    return _table([(row, records[row.id]) for row in videos], specs, models, total)
+        for row, video in videos:
+            yield video_scores(trackers, plan, row, video, bar)
 
 
 def _givers(trackers: Mapping[str, Tracker], models: Sequence[str]) -> dict[str, list[str]]:
@@ -94,30 +91,24 @@ def _givers(trackers: Mapping[str, Tracker], models: Sequence[str]) -> dict[str,
     return found
 
 
-def _measure(
-    trackers: Mapping[str, Tracker],
-    row_id: str,
-    video: AnnotatedVideo,
-    specs: Sequence[PromptSpec],
-    models: Sequence[str],
-    seeds: Sequence[int],
-    bar: Any,
+def video_scores(
+    trackers: Mapping[str, Tracker], plan: Plan, row: Row, video: AnnotatedVideo, bar: Any = None
 ) -> Record:
-    """Score one sequence: [seed][object][j, f] by prompts and model."""
+    """Score one sequence: [seed][object][j, f] by prompts and model; `bar` counts the frames."""
     last = max(video.labels)
     scored = [label for label, first in video.first.items() if _frames(video, first, last)]
     scores: dict[str, dict[str, list[Any]]] = {}
-    for spec in specs:
-        scores[spec.name] = {model: [] for model in models}
-        for seed in seeds if spec.seeded else seeds[:1]:
-            prompts = [_prompt(video, label, spec, seed, row_id) for label in scored]
-            for name, given in _givers(trackers, models).items():
+    for spec in plan.of_videos().specs:
+        scores[spec.name] = {model: [] for model in plan.models}
+        for seed in plan.seeds if spec.seeded else plan.seeds[:1]:
+            prompts = [_prompt(video, label, spec, seed, row.id) for label in scored]
+            for name, given in _givers(trackers, plan.models).items():
                 found = _track(trackers[name], video, prompts, given, last, bar)
                 for model in given:
                     scores[spec.name][model].append(
                         [[*found[model][label].means()] for label in scored]
                     )
-    return {"id": row_id, "objects": len(scored), "scores": scores}
+    return {"id": row.id, "objects": len(scored), "scores": scores}
 
 
 def _frames(video: AnnotatedVideo, first: int, last: int) -> list[int]:
@@ -148,7 +139,8 @@ def _track(
             own[prompt.object_id] = ObjectScores()
     if prompts:
         for tracked in tracker.track(video.frames, prompts):
-            bar.update()
+            if bar is not None:
+                bar.update()
             if tracked.index in video.labels and tracked.index != last:
                 _feed(scores, tracked, video.read(tracked.index), prompts)
     return scores
@@ -173,28 +165,29 @@ def _feed(
             own[label].add(mask, truth)
 
 
-def _table(
-    measured: Sequence[tuple[Row, Record]],
-    specs: Sequence[PromptSpec],
-    models: Sequence[str],
-    total: str,
+def video_table(
+    measured: Sequence[Measured], plan: Plan, total: str = "all"
 ) -> list[dict[str, Any]]:
-    """Average over the objects of each source and of all; videos without an object do not count."""
+    """Average over the objects of each source and of all; videos without an object do not count.
+
+    Returns:
+        A dict for each model, prompts and source: `n` sequences, `objects`, and means over the
+        objects in [0, 1]: `j`, `f`, `jf` and its standard deviation over the seeds `jf_sd`. The
+        source of all is called `total`; that of LVOS v2 is the mean over its seen and unseen part.
+    """
     sources: dict[str, list[Record]] = {}
-    for row, record in measured:
-        if record["objects"]:
-            sources.setdefault(row.source, []).append(record)
+    for video in measured:
+        if video.record["objects"]:
+            sources.setdefault(video.source, []).append(video.record)
     everything = [record for records in sources.values() for record in records]
     parts = [sources[SEEN], sources[UNSEEN]] if set(sources) == {SEEN, UNSEEN} else [everything]
+    single = {key: [sources[key]] for key in sorted(sources)}
     rows = []
-    for source, groups in {
-        total: parts,
-        **{key: [sources[key]] for key in sorted(sources)},
-    }.items():
+    for source, groups in {total: parts, **single}.items():
         records = [record for group in groups for record in group]
         size = {"n": len(records), "objects": sum(record["objects"] for record in records)}
-        for spec in specs if records else ():
-            for model in models:
+        for spec in plan.of_videos().specs if records else ():
+            for model in plan.models:
                 name = {"model": model, "prompts": spec.name, "source": source}
                 scores = np.mean([_by_seed(group, spec.name, model) for group in groups], axis=0)
                 rows.append(name | size | _statistics(scores))

@@ -82,15 +82,6 @@ def state_id(module: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def file_id(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def save_base(path: Path, base: SAM2Base, config: LiteConfig, trained: dict[str, Any]) -> None:
     """Write a sam2-lite."""
     write(path, base.state_dict(), Header(LITE, dataclasses.asdict(config), trained))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from refiner.config import BACKBONE_TITLES, LITE, OFFICIAL
+from refiner.files.atomic import file_id
 from refiner.network.base_model import build_official, official_file
-from refiner.network.checkpoint import file_id, state_id
+from refiner.network.checkpoint import state_id
 from refiner.predict.cascade import CascadeSegmenter
 from refiner.predict.segmenter import BaseSegmenter, load_segmenter, select_device
 from refiner.types import ModelInfo, Segmenter

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from refiner.config import BACKBONES, LITE
+from refiner.files.atomic import file_id
 from refiner.network.base_model import (
     BaseFeatures,
     Fpn,
@@ -28,7 +29,7 @@ from refiner.network.base_model import (
     normalise,
     official_file,
 )
-from refiner.network.checkpoint import Header, Refiner, file_id, load_base, load_refiner, state_id
+from refiner.network.checkpoint import Header, Refiner, load_base, load_refiner, state_id
 from refiner.network.quarters import Local, local_features, picture_to_cut
 from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
 from refiner.predict.embedding_cache import SHARED_CACHE, Embedding
@@ -313,12 +314,15 @@ def select_device(name: str | None) -> torch.device:
     return place
 
 
-def use_own_cores() -> None:
+def use_own_cores(threads: int | None = None) -> None:
     """Let torch use the cores of this process: a container may own fewer than the machine has.
 
     For programs to call once, before they load a model: the threads decide the last bits of a mask.
+    `threads` are as many, if given.
     """
-    if hasattr(os, "sched_getaffinity"):
+    if threads is not None:
+        torch.set_num_threads(threads)
+    elif hasattr(os, "sched_getaffinity"):
         torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 

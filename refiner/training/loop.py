@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from refiner.files.atomic import replacing
 from refiner.training.arrays import Rng
 from refiner.training.look import Tile, render_tiles
-from refiner.training.processes import Team
+from refiner.training.processes import Team, changed_batch
 from refiner.training.samples.photos import DataOptions, collate
 from refiner.types import InputError
 
@@ -99,6 +100,9 @@ class Progress:
     step: int = 0
     samples: int = 0
     minutes: float = 0.0
+    processes: int = 0
+    """That took the last step, each with `accumulate` parts of the batch; 0 if that is not known."""
+    accumulate: int = 0
 
     def share(self, options: TrainOptions) -> float:
         """Return the share of the budget that is used, in [0, 1]."""
@@ -117,6 +121,11 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
         task, options, 32, 32
     )  # a manifest that has none ends here, not after the first minutes
     progress = load_state(task, optimizer, options.out) if resume else Progress()
+    if team.leads:
+        before = progress.processes, progress.accumulate
+        sys.stderr.write(changed_batch(before, (team.size, options.accumulate)))
+    progress.processes, progress.accumulate = team.size, options.accumulate
+    team.check_same(task.module.parameters())
     saved = looked = progress.minutes
     while (share := progress.share(options)) < 1:
         stage = next(part for part in options.stages if share < part.until)
@@ -141,6 +150,7 @@ def train(task: Task, options: TrainOptions, resume: bool = False) -> Progress:
             if progress.minutes - saved >= options.save_minutes:
                 saved = progress.minutes
                 save_state(task, optimizer, progress, options.out)
+    team.check_same(task.module.parameters())
     last = options.stages[-1].size
     image_size = task.set_size(last)
     if team.leads:

@@ -10,6 +10,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from refiner.types import InputError
+
 
 @dataclass(frozen=True)
 class Team:
@@ -51,6 +53,25 @@ class Team:
                     parameter.grad = torch.zeros_like(parameter)
                 dist.all_reduce(parameter.grad)
 
+    def check_same(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Raise unless every process holds the same weights.
+
+        Raises:
+            InputError: they do not; machines that read different files do not train one model.
+        """
+        if self.size == 1:
+            return
+        sums = [parameter.detach().double().sum() for parameter in parameters]
+        own = torch.stack(sums)
+        least, most = own.clone(), own.clone()
+        dist.all_reduce(least, dist.ReduceOp.MIN)
+        dist.all_reduce(most, dist.ReduceOp.MAX)
+        if not torch.equal(least, most):
+            raise InputError(
+                f"The {self.size} processes hold different weights; start all of them with the same "
+                "options, and with --out and the weights on a disk that all machines share."
+            )
+
     def mean(self, values: dict[str, float], device: str) -> dict[str, float]:
         """Return the mean of each value over the team."""
         if self.size == 1:
@@ -66,3 +87,20 @@ class Team:
         shared = torch.tensor([value], dtype=torch.float64, device=device)
         dist.broadcast(shared, 0)
         return float(shared)
+
+
+def changed_batch(before: tuple[int, int], now: tuple[int, int]) -> str:
+    """Say in a line what it changes that a run goes on with another number of processes.
+
+    Args:
+        before: how many processes, each with how many parts of a batch; 0 if it is not known.
+        now: the same of those that go on.
+    """
+    if before[0] in (0, now[0]):
+        return ""
+    was, parts = before[0] * before[1], now[0] * now[1]
+    start = f"Resumed with processes: {now[0]}, before: {before[0]}; "
+    if was == parts:
+        return f"{start}a batch has as many parts as before, {parts}, summed in another order.\n"
+    keeps = f"; --accumulate {was // now[0]} keeps the batch" if was % now[0] == 0 else ""
+    return f"{start}parts of a batch: {parts}, before: {was}, at the same learning rate{keeps}.\n"

@@ -295,3 +295,18 @@ def plain_manifest(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("plain")
     write_rows(root, 12, 2, ("object", "regions"))
     return root / "manifest.jsonl"
+
+
+@pytest.fixture(scope="session")
+def tree() -> Callable[[Path], dict[str, bytes]]:
+    """Read all files below a folder but those that remember what is done."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+        return {
+            name.as_posix(): path.read_bytes()
+            for name, path in files.items()
+            if name.parts[0] != ".done"
+        }
+
+    return read

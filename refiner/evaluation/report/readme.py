@@ -22,6 +22,7 @@ from refiner.evaluation.report.photos import (
     prompt_table,
 )
 from refiner.evaluation.report.plots import NAMES, Curve, Panel, arranged, draw_panels, figure_bytes
+from refiner.evaluation.report.scale import render_scale
 from refiner.evaluation.report.videos import render_videos
 from refiner.types import InputError
 
@@ -99,29 +100,40 @@ def headline(results_dir: Path) -> str:
 def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bool:
     """Put `headline` between the markers of a README and `render_tables` into `RESULTS.md`.
 
-    `RESULTS.md` lies beside the results folder. With `check` nothing is written.
+    `RESULTS.md` lies beside the results folder; `render_scale` goes between the markers of the
+    `SCALE.md` there, if there is one. With `check` nothing is written.
 
     Returns:
-        Whether that changes either file.
+        Whether that changes any of the files.
 
     Raises:
-        InputError: the README cannot be read or does not have each marker once, in order.
+        InputError: a file cannot be read or does not have each marker once, in order.
     """
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"Cannot read {readme}: {error.strerror}.") from error
-    if text.count(START) != 1 or text.count(END) != 1 or text.index(END) < text.index(START):
-        raise InputError(f"{readme} must have {START} once and {END} once after it.")
-    before, after = text.split(START)[0], text.split(END)[1]
-    new = f"{before}{START}\n\n{headline(results_dir)}\n\n{END}{after}"
-    tables = results_dir.absolute().parent / "RESULTS.md"
-    files = {readme: new, tables: f"{TITLE}\n\n{render_tables(results_dir)}\n"}
+    folder = results_dir.absolute().parent
+    tables, scale = folder / "RESULTS.md", folder / "SCALE.md"
+    files = {
+        readme: _filled(readme, headline(results_dir)),
+        tables: f"{TITLE}\n\n{render_tables(results_dir)}\n",
+    }
+    if scale.is_file():
+        files[scale] = _filled(scale, render_scale(results_dir))
     changed = [file for file, content in files.items() if _content(file) != content]
     if not check:
         for file in changed:
             file.write_text(files[file], encoding="utf-8")
     return bool(changed)
+
+
+def _filled(file: Path, part: str) -> str:
+    """Return the text of a file with `part` between its markers."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"Cannot read {file}: {error.strerror}.") from error
+    if text.count(START) != 1 or text.count(END) != 1 or text.index(END) < text.index(START):
+        raise InputError(f"{file} must have {START} once and {END} once after it.")
+    before, after = text.split(START)[0], text.split(END)[1]
+    return f"{before}{START}\n\n{part}\n\n{END}{after}"
 
 
 def _content(file: Path) -> str | None:

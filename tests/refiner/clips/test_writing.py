@@ -93,6 +93,17 @@ def seconds_of_sound(path: Path) -> float:
     return sum(int(line[3]) for line in lines) / rate
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_same_frames_and_sound_are_the_same_bytes(
+    source: Path, tmp_path: Path, suffix: str
+) -> None:
+    files = [tmp_path / f"{number}.{suffix}" for number in range(2)]
+    with open_clip(source) as clip:
+        for file in files:
+            copied(clip.part(0, 5), file, FORMATS[suffix])
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_all_sound_stays_with_the_whole_clip_unchanged(source: Path, tmp_path: Path) -> None:
     with open_clip(source) as clip:
         copied(clip, tmp_path / "out.mp4", H264)

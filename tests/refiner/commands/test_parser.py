@@ -182,7 +182,7 @@ def test_segment_takes_a_mask_as_prompt(segment, tmp_path):
 def test_a_picture_that_cannot_be_read_is_named(tmp_path, weights, capsys):
     text = tmp_path / "notes.png"
     text.write_text("no picture")
-    for path, words in ((tmp_path / "gone.png", "gone.png"), (text, "notes.png"), (tmp_path, "")):
+    for path, words in ((tmp_path / "gone.png", "gone.png"), (text, "notes.png")):
         given = ["segment", path, "--point", "1,1", "--out", tmp_path / "out"]
         line = refused(capsys, main([*map(str, given), "--weights", str(weights[0])]))
         assert line.startswith("refiner segment: ")
@@ -266,6 +266,16 @@ def test_a_bad_command_line_ends_with_one_line(arguments, words, capsys):
     line = refused(capsys, ended.value.code)
     assert words in line
     assert "--help" in line
+
+
+def test_a_process_of_torchrun_takes_its_gpu_before_anything_is_loaded(tmp_path, monkeypatch):
+    def join(device):
+        raise InterruptedError(device)
+
+    monkeypatch.setattr(train_command.Team, "join", join)
+    given = ["train", "refiner", "--manifest", "gone", "--steps", "1", "--weights", "gone"]
+    with pytest.raises(InterruptedError, match="cpu"):
+        main([*given, "--device", "cpu", "--out", str(tmp_path)])
 
 
 def test_the_module_runs_as_a_command(tmp_path):

@@ -75,7 +75,7 @@ def test_a_folder_is_refined_picture_by_picture(folders, command, capsys):
     images, masks, out = folders
     assert command(images, masks, out) == 0
     assert "2 objects of 2 pictures" in capsys.readouterr().out
-    assert {path.name for path in out.iterdir()} == {"a.png", "b.png", "result.json"}
+    assert {path.name for path in out.iterdir()} == {".done", "a.png", "b.png", "result.json"}
     for name in ("a", "b"):
         (item,) = read_masks(out / "result.json", (60, 80), picture=f"{name}.png").masks
         assert np.array_equal(item.mask, read_mask(out / f"{name}.png", (60, 80)))
@@ -173,7 +173,8 @@ def test_pictures_and_annotations_of_one_folder(folders, command, picture):
         (images / f"{name}.json").write_text(json.dumps({"shapes": shapes}))
     assert command(images, images, images / "out") == 0
     assert command(images, images, images / "out") == 0  # results are no pictures
-    assert {path.name for path in (images / "out").iterdir()} == {"a.png", "b.png", "result.json"}
+    written = {path.name for path in (images / "out").iterdir()}
+    assert written == {".done", "a.png", "b.png", "result.json"}
 
 
 def test_a_file_in_place_of_the_folder_is_named(folders, command, capsys):

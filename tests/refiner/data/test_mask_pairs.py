@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from refiner.data.mask_pairs import OutputNames, PicturePair, pair_folder
+from refiner.data.mask_pairs import PicturePair, name_masks, pair_folder
 from refiner.types import InputError
 
 OUT = Path("nowhere")
@@ -89,12 +89,8 @@ def names_of(folder, *images, objects=3, masks=None):
         PicturePair(Path("i", name), Path("m", name) if masks is None else masks / name, name)
         for name in images
     ]
-    names = OutputNames(folder)
-    firsts = names.reserve(pairs)
-    every = list(firsts.values())
-    for first in firsts.values():
-        every += [names.further(first, number) for number in range(2, objects + 1)]
-    return every
+    names = name_masks(folder, pairs)
+    return [names[pair.image].of(number) for pair in pairs for number in range(1, objects + 1)]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +103,7 @@ def names_of(folder, *images, objects=3, masks=None):
         ("caf\u00e9.jpg", "cafe\u0301.jpg"),
         ("x/a.jpg", "y/a.jpg", "a.jpg"),
         ("a.jpg.jpg", "a.jpg", "a.png"),
+        ("a.jpg", "a_.jpg", "a_2.jpg", "a__2.jpg"),
         ("\u732b.jpg", "\u72ac.jpg"),
     ],
 )

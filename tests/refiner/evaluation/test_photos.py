@@ -4,19 +4,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refiner.commands import evaluate as evaluate_command
-from refiner.commands.evaluate import EvaluateOptions, evaluate_models, load_segmenters
+from refiner.commands.evaluate import EvaluateOptions, evaluate_models
+from refiner.commands.measuring import models as loading
+from refiner.commands.measuring.models import load_segmenters
 from refiner.commands.parser import main
 from refiner.config import COMPARED, HQConfig
 from refiner.data.manifest import read_manifest
-from refiner.evaluation.harm import harm
-from refiner.evaluation.photos import evaluate_images, parse_models
+from refiner.evaluation.harm import harm, write_per_photo
+from refiner.evaluation.photos import measure_photos, photo_scores, photo_table
 from refiner.evaluation.prompts import (
     PromptSpec,
     parse_prompt_specs,
     sample_prompts,
     stable_seed,
 )
+from refiner.evaluation.records import Plan, parse_models
 from refiner.network.checkpoint import load_base, save_refiner, state_id
 from refiner.network.hq_sam2 import HQSAM2
 from refiner.types import (
@@ -127,19 +129,27 @@ def manifest(tmp_path):
 
 
 def evaluate(manifest, prompts, segmenter=None, models=("sam2", "sam2refiner"), **options):
-    rows = evaluate_images(
-        named(segmenter or LabelSegmenter()),
-        read_manifest(manifest, "val"),
-        parse_prompt_specs(prompts),
-        models,
-        options.pop("seeds", (0, 1)),
-        progress=False,
-        **options,
-    )
+    plan = Plan(parse_prompt_specs(prompts), models, options.pop("seeds", (0, 1)))
+    per_photo = options.pop("per_photo", None)
+    measured = measure(named(segmenter or LabelSegmenter()), manifest, plan, **options)
+    if per_photo:
+        write_per_photo(per_photo, measured)
+    rows = photo_table(measured, plan)
     return {(row["source"], row["prompts"], row["model"]): row for row in rows}
 
 
-# evaluate_images
+def measure(segmenters, manifest, plan, progress=False, **options):
+    return measure_photos(
+        {name: one.info for name, one in segmenters.items()},
+        read_manifest(manifest, "val"),
+        plan,
+        lambda rows: (photo_scores(segmenters, plan, row) for row in rows),
+        progress=progress,
+        **options,
+    )
+
+
+# Scores and their means
 
 
 def test_scores_average_over_objects_then_photos(manifest):
@@ -291,7 +301,7 @@ def test_models_are_named_and_unknown_ones_refused(manifest):
     with pytest.raises(InputError, match="masks of hq-sam2; got segmenters for: sam2refiner"):
         evaluate(manifest, "box", models=("sam2", "hq-sam2"))
     with pytest.raises(InputError, match="masks of sam2; got segmenters for: nothing"):
-        evaluate_images({}, read_manifest(manifest, "val"), (), ("sam2",), (0,))
+        measure({}, manifest, Plan((), ("sam2",), (0,)))
     with pytest.raises(InputError, match="Expected photos and seeds"):
         evaluate(manifest, "box", seeds=())
 
@@ -330,8 +340,8 @@ def test_every_model_is_clicked_where_it_errs_among_several_too(manifest):
 
 
 def test_progress_goes_to_stderr_with_the_time_left(manifest, capsys):
-    rows = read_manifest(manifest, "val")
-    evaluate_images(named(LabelSegmenter()), rows, parse_prompt_specs("box"), ("sam2",), (0,))
+    plan = Plan(parse_prompt_specs("box"), ("sam2",), (0,))
+    measure(named(LabelSegmenter()), manifest, plan, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
     assert "3/3" in err
@@ -509,7 +519,7 @@ def loads(monkeypatch):
         segmenter.info.details["skips"] = {"la", "mr"} <= set(modules) and not paper
         return segmenter
 
-    monkeypatch.setattr(evaluate_command, "load_segmenter", load)
+    monkeypatch.setattr(loading, "load_segmenter", load)
     return asked
 
 
@@ -521,7 +531,7 @@ def test_each_refined_model_is_loaded_once_on_the_same_base(loads, tmp_path):
     assert list(loaded) == ["hq-sam2", "sam2refiner"]
     assert loads == [
         ("sam2-lite", "cpu", tmp_path, tmp_path / "hq"),
-        ("sam2-lite", "cpu", tmp_path, evaluate_command.WEIGHTS / "sam2refiner-lite.safetensors"),
+        ("sam2-lite", "cpu", tmp_path, loading.WEIGHTS / "sam2refiner-lite.safetensors"),
     ]
     assert list(load_segmenters(["sam2"], files)) == ["sam2refiner"]
     assert list(load_segmenters(["sam2", "hq-sam2"], files)) == ["hq-sam2"]

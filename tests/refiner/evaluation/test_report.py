@@ -13,6 +13,7 @@ from refiner.evaluation.report.readme import (
     render_tables,
     update_readme,
 )
+from refiner.evaluation.report.scale import render_scale
 from refiner.types import InputError
 
 HEADLINE = """\
@@ -187,6 +188,13 @@ def test_the_readme_is_changed_between_its_markers_only_and_once(tmp_path, resul
     assert not update_readme(readme, results, check=True)
     tables.write_text("old")
     assert update_readme(readme, results, check=True)
+    update_readme(readme, results)
+    (results / "bench.json").write_text(json.dumps(BENCH))
+    (tmp_path / "SCALE.md").write_text(f"by hand\n{START}\n{END}\n")
+    assert update_readme(readme, results)
+    filled = f"by hand\n{START}\n\n{render_scale(results)}\n\n{END}\n"
+    assert (tmp_path / "SCALE.md").read_text() == filled
+    assert not update_readme(readme, results, check=True)
 
 
 @pytest.mark.parametrize("text", ["nothing", START, END, END + START, START + END + END])
@@ -237,3 +245,41 @@ def test_a_plot_that_cannot_be_drawn_is_refused(tmp_path, results, document):
     (results / "lite.json").write_text(json.dumps(document))
     with pytest.raises(InputError, match="no results with points:K"):
         plot(results, tmp_path / "a.svg")
+
+
+BENCH = {
+    "threads": 2,
+    "numbers": {
+        "first_image_ms": 360,
+        "click_ms": 90,
+        "track_sam2_ms": 100,
+        "track_both_ms": 400,
+        "track_both_fast_ms": 200,
+        "peak_memory_mb": 1024,
+    },
+}
+
+
+def test_amounts_are_worked_out_from_the_paces_measured(tmp_path):
+    (tmp_path / "bench.json").write_text(json.dumps(BENCH))
+    text = render_scale(tmp_path)
+    assert "| 1,000,000 photos, a prompt each | 0.36 s | 100 | 200 | 5 |" in text
+    assert "25 frames a second | 0.40 s | 10,000 | 20,000 | 417 |" in text
+    assert "3 pictures and 20 clicks each | 2.88 s | 8 | 16 | 1 |" in text
+    assert "a clip of 10 s each | 52.88 s | 147 | 294 | 15 |" in text
+    assert "75 % of a photo is the encoder" in text
+    assert "75 % of a frame is what SAM2Refiner adds" in text
+    assert "64 GB hold 64 of them" in text
+    assert "Ray" not in text
+    ray = {"workers_ratio": 1.25, "worker_overhead_ms": 4, "worker_memory_mb": 900}
+    more = {**BENCH, "numbers": {**BENCH["numbers"], **ray}}
+    (tmp_path / "bench.json").write_text(json.dumps(more))
+    assert "do 1.25 times what one process of two threads does" in render_scale(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "{}", "no JSON", '{"threads": 2, "numbers": {}}'])
+def test_paces_that_were_not_measured_are_told(tmp_path, content):
+    if content is not None:
+        (tmp_path / "bench.json").write_text(content)
+    with pytest.raises(InputError, match="bench.json is no document of bench"):
+        render_scale(tmp_path)

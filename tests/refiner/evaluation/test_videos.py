@@ -10,14 +10,15 @@ import pytest
 from PIL import Image
 from vos_benchmark.benchmark import VideoEvaluator
 
-from refiner.commands import evaluate as evaluate_command
 from refiner.commands.evaluate import EvaluateOptions, evaluate_models
+from refiner.commands.measuring.models import load_trackers
 from refiner.commands.parser import main
 from refiner.data.manifest import read_manifest
 from refiner.evaluation.prompts import parse_prompt_specs
+from refiner.evaluation.records import Plan
 from refiner.evaluation.report.readme import render_tables
 from refiner.evaluation.report.videos import PAPER_VIDEO, render_videos, text_video_table
-from refiner.evaluation.videos import evaluate_videos
+from refiner.evaluation.videos import measure_videos, video_table, videos_in_turn
 from refiner.types import ImageResult, InputError, Mask, MaskPair, ModelInfo, Timings
 from refiner.video_types import TrackedFrame
 
@@ -82,16 +83,18 @@ def manifest(tmp_path):
     return tmp_path / "manifest.jsonl"
 
 
-def evaluate(manifest, prompts="box", tracker=None, seeds=(0,), **options):
-    rows = evaluate_videos(
-        {"sam2refiner": tracker or LevelTracker()},
+def evaluate(manifest, prompts="box", tracker=None, seeds=(0,), total="all", **options):
+    models, fast = options.pop("models", MODELS), options.pop("fast", False)
+    plan = Plan(parse_prompt_specs(prompts), models, seeds, fast)
+    trackers = {"sam2refiner": tracker or LevelTracker()}
+    measured = measure_videos(
+        {name: one.info for name, one in trackers.items()},
         read_manifest(manifest, "val"),
-        parse_prompt_specs(prompts),
-        MODELS,
-        seeds,
-        progress=False,
+        plan,
+        lambda rows: videos_in_turn(trackers, plan, False, rows),
         **options,
     )
+    rows = video_table(measured, plan, total)
     return {(row["source"], row["prompts"], row["model"]): row for row in rows}
 
 
@@ -188,7 +191,8 @@ def test_lvos_v2_is_the_mean_over_seen_and_unseen(tmp_path):
                 )
     (tmp_path / "unseen_videos.txt").write_text("a\n")
     options = EvaluateOptions(dataset="lvos2", root=tmp_path, prompts="mask", progress=False)
-    document = evaluate_models({}, options, lambda: {"sam2refiner": LevelTracker()})
+    trackers = {"sam2refiner": LevelTracker()}
+    document = evaluate_models({"sam2refiner": WhiteSegmenter()}, options, lambda: trackers)
     found = {row["source"]: row for row in document["rows"] if row["model"] == "sam2"}
     assert set(found) == {"all", "lvos2-seen", "lvos2-unseen"}
     halves = [found[f"lvos2-{part}"]["jf"] for part in ("seen", "unseen")]
@@ -271,6 +275,8 @@ def test_a_resumed_evaluation_measures_only_what_is_left(manifest, tmp_path):
     assert tracker.prompts == []
     with pytest.raises(InputError, match="belongs to another evaluation"):
         evaluate(manifest, "mask", resume=kept)
+    with pytest.raises(InputError, match="belongs to another evaluation"):
+        evaluate(manifest, fast=True, resume=kept)
 
 
 def test_a_mask_of_another_size_is_refused(manifest):
@@ -288,13 +294,7 @@ def test_what_cannot_be_measured_is_refused(manifest):
     with pytest.raises(InputError, match="got 2, 0 and 1"):
         evaluate(manifest, seeds=())
     with pytest.raises(InputError, match="No segmenter gives the masks of hq-sam2"):
-        evaluate_videos(
-            {"sam2refiner": LevelTracker()},
-            read_manifest(manifest),
-            parse_prompt_specs("box"),
-            ("hq-sam2",),
-            (0,),
-        )
+        evaluate(manifest, models=("hq-sam2",))
 
 
 # The command
@@ -374,7 +374,7 @@ def test_a_limit_keeps_so_many_videos(mixed):
 
 def test_a_segmenter_that_cannot_track_is_refused():
     with pytest.raises(InputError, match="sam2refiner cannot track; measure it with --only photos"):
-        evaluate_command.load_trackers({"sam2refiner": WhiteSegmenter()})
+        load_trackers({"sam2refiner": WhiteSegmenter()})
 
 
 # The report

@@ -590,6 +590,19 @@ def test_a_run_is_not_resumed_with_another_optimizer(
         train(task, run_options(manifest, tmp_path, steps=2, optimizer=then), resume=True)
 
 
+def test_another_number_of_processes_says_what_changes(new_base, manifest, tmp_path, capsys):
+    train(base_task(new_base()), run_options(manifest, tmp_path, steps=1))
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    state["progress"]["processes"] = 2
+    torch.save(state, tmp_path / "state.pt")
+    capsys.readouterr()
+    train(base_task(new_base()), run_options(manifest, tmp_path, steps=1), resume=True)
+    assert capsys.readouterr().err == (
+        "Resumed with processes: 1, before: 2; parts of a batch: 1, before: 2, at the same learning "
+        "rate; --accumulate 2 keeps the batch.\n"
+    )
+
+
 def test_another_seed_trains_other_weights(new_task, manifest, tmp_path):
     ids = set()
     for seed in (0, 0, 1):

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 from PIL import Image
 
 from refiner.data.manifest import Row as ManifestRow
-from refiner.evaluation.photos import evaluate_images
+from refiner.evaluation.photos import photo_scores, photo_table
 from refiner.evaluation.prompts import parse_prompt_specs
+from refiner.evaluation.records import Measured
+from refiner.evaluation.records import Plan as Questions
 from refiner.files.reading import HERE
 from refiner.types import BoolArray, InputError
 from tests.fakes import RADIUS, FakeSegmenter, disc, upload
@@ -69,15 +72,18 @@ def measured(plan: Plan, one: Sample) -> SampleScores:
             return stop.value
 
 
+def evaluated(row: ManifestRow, plan: Questions) -> list[dict[str, Any]]:
+    """What the evaluation says of one photo."""
+    record = photo_scores({"sam2refiner": FakeSegmenter()}, plan, row)
+    return photo_table([Measured(row.id, row.kind, row.source, record)], plan)
+
+
 def test_random_points_score_as_the_evaluation_does(tmp_path: Path) -> None:
     Image.fromarray(GREY).save(tmp_path / "a.png")
     Image.fromarray((TRUTH + 2 * SMALL).astype(np.uint8)).save(tmp_path / "m.png")
     row = ManifestRow("a", tmp_path / "a.png", tmp_path / "m.png", "object", "s", "val", "a")
     specs = parse_prompt_specs("points:1,points:2,points:3")
-    rows = evaluate_images(
-        {"sam2refiner": FakeSegmenter()}, [row], specs, ("sam2", "sam2refiner"), (0, 1, 2),
-        progress=False,
-    )  # fmt: skip
+    rows = evaluated(row, Questions(specs, ("sam2", "sam2refiner"), (0, 1, 2)))
     full = measured(Plan(RANDOM, 3, 3), sample("a", TRUTH, SMALL))
     comparison = summarise(Plan(RANDOM, 3, 3), [full])
     for one in comparison.rows:
@@ -95,10 +101,7 @@ def test_clicks_score_as_the_evaluation_does(tmp_path: Path) -> None:
     Image.fromarray(GREY).save(tmp_path / "a.png")
     Image.fromarray(TRUTH.astype(np.uint8)).save(tmp_path / "m.png")
     row = ManifestRow("a", tmp_path / "a.png", tmp_path / "m.png", "object", "s", "val", "a")
-    rows = evaluate_images(
-        {"sam2refiner": FakeSegmenter()}, [row], parse_prompt_specs("noc"),
-        ("sam2", "sam2refiner"), (0,), progress=False,
-    )  # fmt: skip
+    rows = evaluated(row, Questions(parse_prompt_specs("noc"), ("sam2", "sam2refiner"), (0,)))
     plan = Plan(CLICKS, 20, 1)
     comparison = run(plan, [sample("a", TRUTH)])[-1].comparison
     assert comparison is not None

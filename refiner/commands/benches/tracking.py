@@ -43,14 +43,14 @@ def measure_tracking(segmenter: ImageSegmenter, frames: int) -> dict[str, float]
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "clip.mp4"
-        _make_clip(file, frames)
+        make_test_clip(file, frames)
         with open_clip(file) as clip:
             numbers = _compare_times(segmenter, clip.part(0, TIMED), Path(folder))
             numbers["track_growth_mb"] = _growth(segmenter, clip)
     return numbers
 
 
-def _make_clip(file: Path, frames: int) -> None:
+def make_test_clip(file: Path, frames: int) -> None:
     """Write a moving test picture, the same in every run."""
     height, width = _SIZE_HW
     source = ffmpeg.input(f"testsrc2=size={width}x{height}:rate=25", format="lavfi")
