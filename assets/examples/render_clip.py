@@ -22,7 +22,7 @@ from refiner.clips.formats import H264, Timing
 from refiner.clips.writing import ClipWriter
 from refiner.files.painting import object_color
 
-CLIPS = {"wheel-clip": (rolling.render, 20), "windy-tree-clip": (swaying.render, 4)}
+CLIPS = {"wheel-clip": (rolling.render, 20), "tree-clip": (swaying.render, 4)}
 
 
 def mask_png(mask: Array) -> bytes:

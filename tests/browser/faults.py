@@ -24,10 +24,13 @@ SCRIPT = f"""window.studioPatience = {{
 
 
 class Fault:
-    """The next request of a name fails: an event, a server function, `upload` or `image`."""
+    """The next request of a name fails: an event, a server function, `upload` or `image`.
 
-    def __init__(self, page: Page, url: str, name: str, way: Way) -> None:
-        self.name, self.way, self.page = name, way, page
+    `spared` requests of that name go through before it.
+    """
+
+    def __init__(self, page: Page, url: str, name: str, way: Way, spared: int = 0) -> None:
+        self.name, self.way, self.page, self.spared = name, way, page, spared
         self.met: Route | None = None
         with urlopen(url + "/config") as reply:
             events = json.load(reply)["dependencies"]
@@ -44,6 +47,9 @@ class Fault:
 
     def _handle(self, route: Route) -> None:
         if self.met or not self._is_meant(route.request):
+            return route.continue_()
+        if self.spared:
+            self.spared -= 1
             return route.continue_()
         self.met = route
         event = "/queue/join" in route.request.url

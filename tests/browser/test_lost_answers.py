@@ -334,10 +334,10 @@ def test_an_export_that_does_not_come_can_be_had_again(
 def test_playing_goes_on_by_itself(
     filmed: Viewer, server: Server, clip: Path, request_name: str, way: Way
 ) -> None:
+    fault = Fault(filmed.page, server.url, request_name, way, spared=1)  # the first frames
     filmed.tab.locator("input.file").set_input_files(str(clip))
     expect(filmed.tab.locator('[data-fact="prompts"]')).to_have_count(0)
     filmed.shows(0)
-    fault = Fault(filmed.page, server.url, request_name, way)
     filmed.do("play")
     filmed.shows(23)
     fault.end()
