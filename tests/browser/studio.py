@@ -16,6 +16,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Request,
+    TimeoutError,
 )
 
 WIDE, HIGH = 400, 300
@@ -162,11 +163,15 @@ class Visitor:
         return self.page.locator(f'[data-fact="{name}"] dd')
 
     def wait_fact(self, name: str, text: str) -> None:
-        self.page.wait_for_function(
-            '([name, text]) => document.querySelector(`[data-fact="${name}"] dd`)'
-            "?.textContent === text",
-            arg=[name, text],
-        )
+        try:
+            self.page.wait_for_function(
+                '([name, text]) => document.querySelector(`[data-fact="${name}"] dd`)'
+                "?.textContent === text",
+                arg=[name, text],
+            )
+        except TimeoutError as error:
+            said = self.page.locator(".studio").all_inner_texts()
+            raise AssertionError(f"{name} is not {text!r}; the page says {said}") from error
 
     def message(self) -> str:
         return self.page.locator(".message").inner_text()
