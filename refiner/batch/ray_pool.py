@@ -11,7 +11,6 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from refiner.batch.jobs import Job, NewWork, Outcome, Work, attempt, longest_first
@@ -58,7 +57,7 @@ class _Worker:
 
 
 class RayPool:
-    """A `Pool` of workers of Ray; a context manager that ends them.
+    """A `Pool` of workers of Ray; `close` ends them.
 
     A cluster that this process is connected to already is used as it is, and left so.
     """
@@ -131,17 +130,6 @@ class RayPool:
         self._actors.clear()
         if self._own:
             self._ray.shutdown()
-
-    def __enter__(self) -> RayPool:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _hire(self) -> None:
         """Start a worker; it is among those running until it has loaded."""

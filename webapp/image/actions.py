@@ -84,7 +84,7 @@ def edit_picture(studio: Studio, state: ImageState, message: Message) -> Outcome
         InputError: the message is unreadable, or the model refuses the prompts.
     """
     actions = read_actions(message, studio.limits)
-    if message.picture != state.current_picture.key or message.is_repeat(state.applied):
+    if message.picture != state.current_picture.key:
         return Outcome(state)
     refused = ""
     for action in actions:
@@ -92,10 +92,7 @@ def edit_picture(studio: Studio, state: ImageState, message: Message) -> Outcome
             state = apply(state, action, studio.limits, BRUSH_ACTIONS)
         except InputError as error:
             refused = str(error)
-    state = complete(studio, state)
-    if message.number:
-        state = replace(state, applied=message.number)
-    return Outcome(state, refused)
+    return Outcome(complete(studio, state), refused)
 
 
 def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:

@@ -76,16 +76,11 @@ SceneT = TypeVar("SceneT", bound=Objects[Any])
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PromptState(ABC, Generic[SceneT]):
-    """A scene, and the scenes before and after it for undo and redo.
-
-    `applied` is the number of the last message of edits that was applied: one that comes again,
-    because its answer was lost, is not applied twice.
-    """
+    """A scene, and the scenes before and after it for undo and redo."""
 
     scene: SceneT
     past: tuple[SceneT, ...] = ()
     future: tuple[SceneT, ...] = ()
-    applied: int = 0
 
     @property
     @abstractmethod

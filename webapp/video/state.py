@@ -109,6 +109,8 @@ class VideoState(PromptState[VideoScene]):
         frame: which frame edits are of.
         tracked: the masks that tracking gave this frame, by object; what clicks correct.
         answers_made: how many answers there were so far.
+        applied: the number of the last message of edits that was applied; one that comes again,
+            because its answer was lost, is not applied twice.
     """
 
     scene: VideoScene = field(default_factory=VideoScene)
@@ -117,6 +119,7 @@ class VideoState(PromptState[VideoScene]):
     frame: int = 0
     tracked: Mapping[int, PackedPair] = field(default_factory=dict)
     answers_made: int = 0
+    applied: int = 0
 
     @property
     def size_hw(self) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,7 @@ def measure_workers(load: Callable[[], ImageSegmenter]) -> dict[str, float]:
         jobs = [Job(str(number), clip) for number in range(CLIPS)]
         here = InTurn(partial(_work, load, WORKERS))
         alone = _seconds(here, jobs)
-        with RayPool(partial(_work, load, 1), RayOptions(gpus=False)) as pool:
+        with closing(RayPool(partial(_work, load, 1), RayOptions(gpus=False))) as pool:
             _meet(pool, folder / "before")
             shared = _seconds(pool, jobs)
             empty = [Job(str(number), None) for number in range(EMPTY_JOBS)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,5 +70,5 @@ def open_pool(new_work: NewWork, workers: WorkerOptions) -> Iterator[Pool]:
         yield InTurn(new_work)
         return
     options = RayOptions(workers.address, workers.cpus or 1, workers.device != "cpu")
-    with RayPool(new_work, options) as pool:
+    with closing(RayPool(new_work, options)) as pool:
         yield pool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -148,7 +149,7 @@ def test_two_workers_measure_to_the_bytes_of_one_process(tmp_path: Path) -> None
     here, there = tmp_path / "here.json", tmp_path / "ray.json"
     fakes = scoring_fakes.fake_segmenters()
     evaluate_models(fakes, replace(options, json=here), scoring_fakes.fake_trackers)
-    with RayPool(scoring_fakes.scoring, RayOptions()) as pool:
+    with closing(RayPool(scoring_fakes.scoring, RayOptions())) as pool:
         crew = PooledCrew(pool, progress=False)
         evaluate_with(crew, replace(options, json=there))
         with pytest.raises(InputError, match="leave out --ray"):
@@ -175,7 +176,7 @@ def test_the_commands_track_with_the_real_model_to_the_same_bytes(
 def test_a_job_that_kills_workers_is_given_up_and_the_others_done(tmp_path: Path) -> None:
     log = tmp_path / "log"
     jobs = [Job(f"job {number}", number, number) for number in range(6)]
-    with RayPool(partial(at_work.deadly_work, log), RayOptions()) as pool:
+    with closing(RayPool(partial(at_work.deadly_work, log), RayOptions())) as pool:
         assert pool.info == "info"
         found = {one.job.task: one.value or one.error for one in pool.outcomes(jobs)}
         assert found == {

@@ -53,13 +53,9 @@ def upload(studio: Studio, content: bytes) -> Message:
 
 
 def test_a_message_that_comes_again_is_applied_once(studio: Studio, opened: ImageState) -> None:
-    def numbered(number: int, x: float) -> Message:
-        values = {"seq": 1, "picture": "key", "number": number, "actions": [click(x, 150)]}
-        return read_message(values)
-
-    state = opened
-    for number, x in ((1, 100), (1, 100), (2, 200), (1, 100), (2, 200)):
-        state = actions.edit_picture(studio, state, numbered(number, x)).state
+    edit, state = actions.once(partial(actions.edit_picture, studio)), opened
+    for seq, x in ((1, 100), (1, 100), (2, 200), (1, 100), (2, 200)):
+        state = edit(state, replace(edits(click(x, 150)), seq=seq)).state
     assert [one.x for one in state.scene.find(1).prompts.clicks] == [100, 200]
 
 
