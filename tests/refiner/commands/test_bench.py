@@ -30,10 +30,7 @@ def test_workers_are_timed_against_one_process(new_segmenter, monkeypatch):
         def __init__(self, new_work, options):
             super().__init__(new_work)
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
+        def close(self):
             pass
 
     for name, value in {"RayPool": Alone, "WORKERS": 1, "CLIPS": 2, "FRAMES": 2}.items():
