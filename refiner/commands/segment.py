@@ -52,7 +52,9 @@ from refiner.types import (
 class SegmentOptions:
     """What `python -m refiner segment` does: `model` is one of `MaskPair.MODELS`, or `both`.
 
-    `image` is a picture or a folder of pictures, which all get the same prompts. `labels` and `invert` say how to read the mask; see `labels.LabelChoice`. With `timings` the JSON tells how long it took.
+    `image` is a picture or a folder of pictures, which all get the same prompts. `labels` and
+    `invert` say how to read the mask; see `labels.LabelChoice`. With `timings` the JSON tells how long
+    it took.
     """
 
     image: Path

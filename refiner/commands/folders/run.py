@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class FolderReport:
     info: Any
     kept: frozenset[str]
     failed: Mapping[str, str]
-    others: Sequence[str] = field(default=())
+    others: Sequence[str] = ()
 
 
 def work_through(
