@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from refiner.commands.values import say
-from refiner.network.checkpoint import read, write
+from refiner.network.checkpoint import CONFIGS, Header, read, write
 from refiner.types import InputError
 
 
@@ -41,11 +41,7 @@ def average_weights(paths: Sequence[Path], out: Path, command: str) -> None:
     headers, states = zip(*(read(path) for path in paths), strict=True)
     header, last = headers[-1], states[-1]
     for path, other, state in zip(paths, headers, states, strict=True):
-        if (other.kind, other.config, _shapes(state)) != (
-            header.kind,
-            header.config,
-            _shapes(last),
-        ):
+        if (_settings(other), _shapes(state)) != (_settings(header), _shapes(last)):
             raise InputError(
                 f"{path} has the settings {other.kind} {other.config}, {paths[-1]} has "
                 f"{header.kind} {header.config}; only weights of one shape have a mean."
@@ -59,6 +55,11 @@ def average_weights(paths: Sequence[Path], out: Path, command: str) -> None:
     summary = f"the mean of {len(paths)} runs, the last of {header.trained['summary']}"
     trained = {**header.trained, "summary": summary, "command": command}
     write(out, mean, replace(header, trained=trained))
+
+
+def _settings(header: Header) -> object:
+    """Return the model's configuration: a setting that is not in an older file has its default."""
+    return CONFIGS[header.kind](**header.config)
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:

@@ -29,7 +29,8 @@ from refiner.types import InputError
 Refiner = SAM2Refiner | HQSAM2
 """What can stand on a frozen base: our model, or the baseline it is compared with."""
 REFINER, HQ = "sam2refiner", "hq-sam2"
-CHECKPOINT_KINDS = (LITE, REFINER, HQ)
+CONFIGS = {LITE: LiteConfig, REFINER: RefinerConfig, HQ: HQConfig}
+CHECKPOINT_KINDS = tuple(CONFIGS)
 GATE = ("mask_refinement.plain.", "mask_refinement.gate.")
 """How the names of a refiner's tensors begin that only `RefinerConfig.gate` brings."""
 VIDEO_ONLY = (

@@ -9,7 +9,15 @@ import torch
 
 from refiner.commands.parser import main
 from refiner.network.base_model import build_lite
-from refiner.network.checkpoint import HQ, build_refiner, load_base, read, save_base, save_refiner
+from refiner.network.checkpoint import (
+    HQ,
+    build_refiner,
+    load_base,
+    read,
+    save_base,
+    save_refiner,
+    write,
+)
 
 
 @pytest.fixture
@@ -76,6 +84,16 @@ def test_refiners_of_one_base_have_a_mean(refiners, tmp_path):
         rtol=0,
     )
     assert (header.kind, header.base_id) == (HQ, "ours")
+
+
+def test_a_setting_that_an_older_file_lacks_has_its_default(new_refiner, tmp_path):
+    paths = [tmp_path / "older.safetensors", tmp_path / "newer.safetensors"]
+    for path in paths:
+        save_refiner(path, new_refiner(), "ours", {"summary": "1 step"})
+    header, state = read(paths[0])
+    older = {name: value for name, value in header.config.items() if name not in ("gate", "widths")}
+    write(paths[0], state, dataclasses.replace(header, config=older))
+    assert main(["average", *map(str, paths), "--out", str(tmp_path / "mean.safetensors")]) == 0
 
 
 def test_refiners_of_two_bases_have_no_mean(refiners, tmp_path, capsys):
