@@ -86,6 +86,11 @@ studio.app = (() => {
     }
   }
 
+  // One line at a time: what went wrong, or what else there is to know.
+  function sayOnly(app, line, text) {
+    for (const name of [".message", ".notice"]) app.root.querySelector(name).textContent = name === line ? text : "";
+  }
+
   function start(doc, features) {
     const app = makeApp(element.querySelector(".studio"), doc);
     app.redraw = () => { app.frame = app.frame || requestAnimationFrame(() => paint(app)); };
@@ -94,7 +99,8 @@ studio.app = (() => {
       app.redraw();
     };
     app.setMode = (name) => setMode(app, name);
-    app.say = (message) => { app.root.querySelector(".message").textContent = message; };
+    app.say = (message) => sayOnly(app, ".message", message);
+    app.tell = (notice) => sayOnly(app, ".notice", notice);
     app.features = [basics, ...features].map((feature) => feature(app));
     app.commands = merged(app.features, "commands");
     app.keys = merged(app.features, "keys");

@@ -137,7 +137,7 @@ studio.restore = (() => {
     takeAnswer(app, value.seq, value);
     app.flight = null;
     app.unsent = [];
-    reopen(app, found.work, found.file).then((done) => done && app.say(app.labels.sent_again));
+    reopen(app, found.work, found.file).then((done) => done && app.tell(app.labels.sent_again));
     return true;
   }
 

@@ -139,6 +139,7 @@ studio.scene = (() => {
     }
     app.server = value;
     if (value.message) app.say(value.message);
+    else if (value.notice) app.tell(value.notice);
     return true;
   }
 
