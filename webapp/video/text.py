@@ -33,6 +33,8 @@ VIDEO = {
     "worst_truth_hint": "where SAM2Refiner overlaps the true masks least",
     "worst_later": "After tracking the three worst frames stand here.",
     "fixable": "Click where a mask is wrong to fix it, or choose Download.",
+    "sent_again": "The server did not hold your clip any more; it was sent again with your clicks and boxes. "
+    "Track it again; the steps for undo are gone.",
     "too_large": "The clip is larger than {limit} MB; cut it shorter or compress it more.",
     "no_picture": "That is no clip; choose an MP4, MOV, WebM, MKV or AVI file.",
     "at_most": "One clip takes at most {limit} objects; remove one first.",
