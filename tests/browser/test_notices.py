@@ -19,9 +19,7 @@ TWO = disc((HIGH, WIDE), 80, 80, 30) + 2 * disc((HIGH, WIDE), 300, 200, 40)
 
 
 def red(line: Locator) -> bool:
-    seen: Any = line.evaluate(
-        "node => getComputedStyle(node).color.match(/[\\d.]+/g).map(Number)"
-    )
+    seen: Any = line.evaluate("node => getComputedStyle(node).color.match(/[\\d.]+/g).map(Number)")
     return bool(seen[0] > seen[1] + 40 and seen[0] > seen[2] + 40)
 
 

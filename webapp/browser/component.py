@@ -27,6 +27,7 @@ PANES = (
     "files",
     "keys",
     "restore",
+    "roving",
     "app",
 )
 PICTURE = (

@@ -101,7 +101,7 @@ studio.app = (() => {
     app.setMode = (name) => setMode(app, name);
     app.say = (message) => sayOnly(app, ".message", message);
     app.tell = (notice) => sayOnly(app, ".notice", notice);
-    app.features = [basics, ...features].map((feature) => feature(app));
+    app.features = [basics, ...features, studio.roving].map((feature) => feature(app));
     app.commands = merged(app.features, "commands");
     app.keys = merged(app.features, "keys");
     app.views = { ...painters, ...merged(app.features, "views") };
