@@ -59,6 +59,7 @@ CLIP = (
     "timeline",
     "difference",
     "correction",
+    "doubt",
     "worst",
     "film",
     "panel",

@@ -119,7 +119,7 @@
   };
   studio.app.start(clip, [
     studio.menus, panel, studio.player.player, studio.timeline.timeline, studio.work.tracking, studio.difference,
-    studio.correction.correction, studio.worst, studio.film, studio.restore,
+    studio.correction.correction, studio.doubt, studio.worst, studio.film, studio.restore,
     firstExample,
   ]);
 })();
