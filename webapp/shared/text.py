@@ -6,7 +6,7 @@ from refiner.config import LITE
 from refiner.types import ModelInfo
 
 TITLE = "SAM2Refiner Studio"
-TAGLINE = "Same click, finer mask: SAM2 and SAM2Refiner side by side."
+TAGLINE = "Same click, finer mask"
 SKIP = "Skip to the picture"
 DEMO_MODEL = "a small model for the demo, trained by this project"
 PAPER = "https://arxiv.org/abs/2502.09660"

@@ -53,7 +53,7 @@ studio.app = (() => {
     for (const pane of app.panes) {
       const width = pane.figure.clientWidth;
       if (pane.figure.hidden || !width) continue;
-      const least = Math.max(180, app.doc.snug ? 0 : Math.min(0.85 * room, width));
+      const least = Math.max(180, app.doc.snug ? 0 : Math.min(room, 1.4 * width));
       const height = Math.round(Math.min(Math.max(width * aspect, least), most));
       Object.assign(pane, { width, height, ratio, checks: null });
       pane.canvas.style.height = height + "px";

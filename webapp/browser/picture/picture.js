@@ -76,7 +76,7 @@
     receive,
     key: "picture",
     said: (app) => app.shown.objects.map(({ clicks, box }) => [{ clicks, box }]),
-    below: 156,
+    below: 151,
     narrowView: "swipe",
     fields: () => ({ mean: props.value.mean || null, examples: props.value.examples || [] }),
     answer: (app, id) => app.answers.get(id),
