@@ -48,6 +48,7 @@ PICTURE = (
     "brush",
     "backbone",
     "measured",
+    "about",
     "picture",
 )
 CLIP = (

@@ -79,7 +79,7 @@ VIDEO = {
     "tracking": "{done} of {total} frames, {time} left",
     "writing": "Writing the file: {done} of {total} frames",
     "cancelled": "Cancelled; what is tracked is kept.",
-    "stale": "Masks from frame {frame} on are of earlier prompts.",
+    "stale": "Masks from frame {frame} on are from before your last change; track again to renew them.",
     "agreement_title": "Agreement of the two models (IoU), {object}",
     "agreement_hint": "Click a dip to go there",
     "scores_title": "{object}: overlap with the true mask, SAM2 (orange) and SAM2Refiner (blue); grey: how "

@@ -42,9 +42,9 @@ studio.doubt = (() => {
       .replace("{object}", labels.object + " " + (item.slot + 1));
   }
 
-  // Who looks at one of these frames needs no way there.
-  function isThere(app, [, [first, after]]) {
-    return !app.playing && first <= app.at && app.at < after;
+  // Who looks at the first of these frames needs no way there.
+  function isThere(app, [, [first]]) {
+    return !app.playing && app.at === first;
   }
 
   function showDoubt(app) {
