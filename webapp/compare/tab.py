@@ -237,7 +237,7 @@ def _tables(tables: str) -> None:
     found = {part.partition(":")[0]: part for part in tables.removeprefix("### ").split("\n### ")}
     names = sorted(found, key=[*TITLES, *found].index)
     for name in names:
-        with gr.Accordion(TITLES.get(name, name), open=name == names[0]):
+        with gr.Accordion(TITLES.get(name, name), open=name == names[0], elem_classes="folded"):
             gr.Markdown(f"### {found[name]}", elem_classes="compare tables")
 
 
