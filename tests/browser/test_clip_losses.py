@@ -43,7 +43,7 @@ def test_a_click_without_an_answer_survives_each_loss(
     viewer.quiet()
     assert viewer.masked(200, 92)
 
-    server.knobs.seconds.value = 3.0
+    server.knobs.seconds.value = 1.5
     viewer.click(120, 180)
     viewer.page.wait_for_timeout(700)  # it is kept before it is answered
     server.knobs.seconds.value = 0.0

@@ -59,10 +59,13 @@ def test_an_own_picture_comes_back_with_all_its_objects(visitor: Visitor, way: s
 
 
 def test_clicks_on_an_example_come_back(visitor: Visitor) -> None:
+    leaving = "window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
     visitor.click(300, 100)
+    visitor.page.wait_for_function(f"!{leaving}")  # it asks until the click is kept
     visitor.settle("2")
     before = visitor.clicks()
     kept(visitor)
+    assert visitor.page.evaluate(leaving)
     come_back(visitor, "reload")
     visitor.do("restore_work")
     visitor.settle("2")
