@@ -174,11 +174,14 @@ class Visitor:
             raise AssertionError(f"{name} is not {text!r}; the page says {said}") from error
 
     def message(self) -> str:
-        return self.page.locator(".message").inner_text()
+        """What went wrong, or what else the page tells."""
+        return "".join(self.page.locator(".message, .notice").all_inner_texts())
 
     def wait_message(self, part: str) -> None:
         self.page.wait_for_function(
-            "part => document.querySelector('.message').textContent.includes(part)", arg=part
+            """part => [...document.querySelectorAll(".message, .notice")]
+                .some((line) => line.textContent.includes(part))""",
+            arg=part,
         )
 
     def pixel(self, x: float, y: float, model: str = "base") -> list[int]:

@@ -169,7 +169,7 @@ def test_an_endless_stroke_is_sent_in_parts(visitor: Visitor) -> None:
             canvas.setPointerCapture = () => {};
             const send = (type, x, y) => canvas.dispatchEvent(new PointerEvent(type, {
                 bubbles: true, pointerId: 7, button: 0,
-                clientX: bounds.left + x, clientY: bounds.top + y,
+                clientX: bounds.left + x, clientY: bounds.top + bounds.height / 2 - 100 + y,
             }));
             send("pointerdown", 60, 60);
             for (let k = 0; k < 1500; k++) send("pointermove", 60 + 2 * (k % 100), 60 + (k / 10));

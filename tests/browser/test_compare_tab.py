@@ -124,8 +124,12 @@ def test_clicks_are_at_the_largest_error_and_counted(page: Page) -> None:
     expected = iou(drawn(SIZE, Prompts((middle,)), RADIUS), mask)
     upload(
         page,
-        {"name": "a.png", "mimeType": "image/png", "buffer": png(np.zeros((*SIZE, 3), np.uint8))},
-        {"name": "a_mask.png", "mimeType": "image/png", "buffer": png(truth(number))},
+        {
+            "name": "Grey.png",
+            "mimeType": "image/png",
+            "buffer": png(np.zeros((*SIZE, 3), np.uint8)),
+        },
+        {"name": "Grey_mask.png", "mimeType": "image/png", "buffer": png(truth(number))},
     )
     page.get_by_label("Clicks at the model's largest error").check()
     choose(page, "Up to this many prompts", 3)
@@ -141,7 +145,7 @@ def test_clicks_are_at_the_largest_error_and_counted(page: Page) -> None:
     expect(finding).to_contain_text(f"IoU {100 * base:.1f} → {100 * refined:.1f} %")
     point = page.locator("#compare-outcome circle")
     expect(point).to_have_class("refined" if refined >= base else "base")
-    point.click()
+    point.click()  # the file, not the example that is called Grey
     expect(page.locator("#prompt-canvas .about-picture")).to_contain_text("Your picture · 160×120")
 
 

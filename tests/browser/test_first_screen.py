@@ -39,6 +39,27 @@ def test_the_better_mask_is_named_with_its_scores(visitor: Visitor) -> None:
     expect(verdict).to_contain_text("With 1 click SAM2 is closer to the true mask here")
 
 
+def test_panes_and_plot_take_two_thirds_of_the_screen_and_nothing_is_below_it(
+    visitor: Visitor,
+) -> None:
+    visitor.measured()
+    work = visitor.page.locator(".work").bounding_box()
+    assert work is not None
+    assert work["width"] * work["height"] > 0.65 * 1280 * 900
+    assert visitor.page.evaluate("document.documentElement.scrollHeight") <= 900
+
+
+@pytest.mark.parametrize(
+    ("way", "part"),
+    [("How measured →", "How it was measured"), ("From Python", "pip install gradio_client")],
+)
+def test_the_first_screen_leads_to_how_it_was_measured_and_to_programs(
+    visitor: Visitor, way: str, part: str
+) -> None:
+    visitor.page.get_by_text(way).click()
+    expect(visitor.page.get_by_text(part)).to_be_in_viewport()
+
+
 def test_the_largest_difference_is_magnified_until_something_is_drawn(visitor: Visitor) -> None:
     insets = visitor.page.locator("canvas.inset")
     visitor.measured()

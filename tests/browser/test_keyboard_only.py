@@ -39,6 +39,32 @@ def test_points_of_both_signs_a_box_and_the_mask_by_keyboard_alone(visitor: Visi
     assert waiting.value.suggested_filename.endswith(".png")
 
 
+def test_a_bar_of_buttons_is_one_stop_and_arrows_move_within_it(visitor: Visitor) -> None:
+    def at(selector: str) -> None:
+        expect(visitor.page.locator(selector)).to_be_focused()
+
+    visitor.page.locator('[data-tool="positive"]').focus()
+    keys(visitor, "ArrowRight", "Enter")
+    at('[data-tool="negative"]')
+    expect(visitor.page.locator('[data-tool="negative"]')).to_have_attribute("aria-pressed", "true")
+    keys(visitor, "End", "ArrowRight")
+    at('[data-tool="positive"]')
+    keys(visitor, "ArrowLeft", "Tab")  # nothing can be undone: the objects are next
+    at('[data-object="1"]')
+    keys(visitor, "End", "Enter")
+    at('[data-object="2"]')
+    keys(visitor, "Home", "Enter")
+    at('[data-object="1"]')
+    visitor.page.locator("details.menu:has([data-do='clear']) > summary").focus()
+    keys(visitor, "Tab")
+    at('[data-view="overlay"]')
+    keys(visitor, "ArrowRight", "Enter")
+    at('[data-view="swipe"]')
+    expect(visitor.page.locator('[data-view="swipe"]')).to_have_attribute("aria-pressed", "true")
+    keys(visitor, "Tab", "Shift+Tab")
+    at('[data-view="swipe"]')
+
+
 def test_a_crosshair_is_painted_and_escape_takes_it_away(visitor: Visitor) -> None:
     visitor.page.locator(".stage").first.focus()
     before = visitor.pixel(206, 150)

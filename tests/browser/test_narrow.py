@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Server
-from tests.browser.studio import PHONE, Visitor
+from tests.browser.studio import PHONE, WIDE, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -36,6 +36,9 @@ def test_taps_add_clicks_of_both_signs(phone: Visitor) -> None:
     phone.page.touchscreen.tap(*phone.at(125, 150))
     phone.settle("3")
     assert not phone.masked(125, 137)
+    phone.view("swipe")
+    phone.page.touchscreen.tap(*phone.at(WIDE / 2, 60, "single"))  # the divider is there
+    phone.settle("4")
 
 
 def test_touch_targets_are_large_enough(phone: Visitor) -> None:

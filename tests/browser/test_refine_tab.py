@@ -174,7 +174,7 @@ def test_a_click_on_a_backbone_that_was_put_away_has_it_loaded_again(visitor: Vi
     visitor.wait_message("Loading slow…")
     visitor.wait_fact("prompts", "2")
     expect(visitor.page.locator(".pane.base > canvas:not(.inset)")).to_be_visible()
-    visitor.page.wait_for_function("() => !document.querySelector('.message').textContent")
+    visitor.page.wait_for_function("() => !document.querySelector('.notice').textContent")
     visitor.settle("2")
     assert visitor.masked(300, 100)
     expect(visitor.page.locator(".loaded")).to_contain_text("slow on cpu")

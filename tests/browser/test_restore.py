@@ -12,6 +12,7 @@ from tests.browser.faults import SCRIPT
 from tests.browser.serving import free_port, server_process
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.browser.test_files import png
+from tests.browser.test_video_tab import Viewer, make_clip
 from webapp.shared.examples import ExampleSource
 
 pytestmark = pytest.mark.browser
@@ -58,10 +59,13 @@ def test_an_own_picture_comes_back_with_all_its_objects(visitor: Visitor, way: s
 
 
 def test_clicks_on_an_example_come_back(visitor: Visitor) -> None:
+    leaving = "window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
     visitor.click(300, 100)
+    visitor.page.wait_for_function(f"!{leaving}")  # it asks until the click is kept
     visitor.settle("2")
     before = visitor.clicks()
     kept(visitor)
+    assert visitor.page.evaluate(leaving)
     come_back(visitor, "reload")
     visitor.do("restore_work")
     visitor.settle("2")
@@ -87,9 +91,10 @@ def test_who_did_nothing_is_offered_nothing(visitor: Visitor) -> None:
     expect(visitor.page.locator(".restore")).to_be_hidden()
 
 
-def test_a_picture_is_sent_again_to_a_server_that_was_started_anew(
+def test_picture_and_clip_are_sent_again_to_a_server_that_was_started_anew(
     browser: Browser, example: ExampleSource, tmp_path: Path
 ) -> None:
+    make_clip(tmp_path / "grey.mp4")
     port, folders = free_port(), [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
@@ -100,9 +105,16 @@ def test_a_picture_is_sent_again_to_a_server_that_was_started_anew(
         visitor.settle()
         visitor.click(300, 100)
         visitor.settle("1")
+        viewer = Viewer(visitor.context, url)
+        viewer.open(tmp_path / "grey.mp4")
+        viewer.prompt(60, 80, 1)
+        viewer.track()
+        viewer.go(5)
         process.kill()
         process.join()
+    viewer.click(200, 200)
     visitor.click(200, 230)
+    expect(viewer.tab.locator(".message")).to_contain_text("your prompts are kept")
     visitor.wait_message("your prompts are kept")
     with server_process(folders[1], example, port):
         visitor.wait_message("it was sent again with your clicks")
@@ -110,4 +122,9 @@ def test_a_picture_is_sent_again_to_a_server_that_was_started_anew(
         assert visitor.masked(300, 130)
         assert visitor.masked(200, 250)
         assert len(visitor.clicks()[0]) == 2
-        visitor.close()
+        expect(viewer.tab.locator(".notice")).to_contain_text("with your clicks")
+        viewer.shows(5)  # tracked up to there again: the click there corrects
+        expect(viewer.tab.locator('[data-do="track"]')).to_have_text("Track again from frame 5")
+        assert viewer.masked(200, 212)
+        assert viewer.masked(60 + 4 * 5, 92)
+        visitor.context.close()

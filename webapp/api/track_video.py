@@ -30,7 +30,7 @@ from webapp.shared.uploads import link
 from webapp.video import actions
 from webapp.video.context import VideoStudio
 from webapp.video.exporting import EXPORTS, Export
-from webapp.video.open_clips import GONE, ClipJob
+from webapp.video.open_clips import ClipGone, ClipJob
 from webapp.video.opening import most_frames, new_job, omissions, refuse_large, scene_of
 
 A_POINT = "A point is [frame, object, x, y, 1] on the object or [frame, object, x, y, 0] beside it."
@@ -151,7 +151,7 @@ class ClipEndpoint:
             time.sleep(TELL_SECONDS)
             self._studio.store.get(job.key)
         if work.status != "done":
-            failed = {"": GONE, text.VIDEO_FAILED: text.API_FAILED}
+            failed = {"": str(ClipGone()), text.VIDEO_FAILED: text.API_FAILED}
             raise InputError(failed.get(work.message, work.message))
 
     def _told(self, job: ClipJob, stage: str, file: dict[str, Any] | None = None) -> Tracking:

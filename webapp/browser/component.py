@@ -27,6 +27,7 @@ PANES = (
     "files",
     "keys",
     "restore",
+    "roving",
     "app",
 )
 PICTURE = (
@@ -47,6 +48,7 @@ PICTURE = (
     "brush",
     "backbone",
     "measured",
+    "about",
     "picture",
 )
 CLIP = (
@@ -58,6 +60,7 @@ CLIP = (
     "timeline",
     "difference",
     "correction",
+    "doubt",
     "worst",
     "film",
     "panel",

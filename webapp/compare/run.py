@@ -128,7 +128,7 @@ def measure(
     image, truths = sample.read()
     way = _by_clicks if plan.policy == CLICKS else _by_draws
     scores = yield from way(segmenter, plan, sample.name, image, truths)
-    return SampleScores(sample.name, scores, tuple(sample.notices()))
+    return SampleScores(sample.name, scores, tuple(sample.notices()), sample.source)
 
 
 def _by_draws(

@@ -63,9 +63,12 @@ def gather(
     samples = [_of_example(example) for example in chosen]
     stored = [uploads.file(file) for file in files]
     zips = [file for file in stored if file.suffix.lower() == ".zip"]
-    for file in zips:
+    for number, file in enumerate(zips, start=1):
         archive = open_archive(file, _archive_limits(limits))
-        samples += [_sample(pair, archive.read, limits, reader) for pair in archive.pairs]
+        samples += [
+            _sample(pair, archive.read, limits, reader, f"zip{number}:{pair.name}")
+            for pair in archive.pairs
+        ]
     samples += _loose([file for file in stored if file not in zips], limits, reader)
     if not samples:
         raise InputError("Choose an example, or upload pictures with their masks.")
@@ -81,7 +84,8 @@ def _of_example(example: Example) -> Sample:
     if example.truth is None:
         raise InputError("That example has no true mask; choose another one.")
     truth = example.truth
-    return Sample(example.label, lambda: (example.pixels, [truth]))
+    source = f"example:{example.name}"
+    return Sample(example.label, lambda: (example.pixels, [truth]), source=source)
 
 
 def _loose(files: Sequence[Path], limits: Limits, reader: Reader) -> list[Sample]:
@@ -101,7 +105,11 @@ def pair_sample(name: str, image: Path, mask: Path, limits: Limits, reader: Read
     """Return a picture and the mask of its one object, both files, as something to compare on."""
     pair, most = PairNames(name, image.name, mask.name, MASK), _archive_limits(limits)
     return _sample(
-        pair, lambda pair, reader: read_pair(pair, image, mask, most, reader), limits, reader
+        pair,
+        lambda pair, reader: read_pair(pair, image, mask, most, reader),
+        limits,
+        reader,
+        f"file:{image.name}",
     )
 
 
@@ -110,6 +118,7 @@ def _sample(
     read: Callable[[PairNames, Reader], tuple[ImageArray, tuple[BoolArray, ...]]],
     limits: Limits,
     reader: Reader,
+    source: str,
 ) -> Sample:
     noting = NotingReader(reader)
 
@@ -127,7 +136,7 @@ def _sample(
             noting.notices.append(TEXT["largest"].format(count=len(truths), all=len(masks)))
         return pixels, truths
 
-    return Sample(pair.name, scaled, lambda: tuple(noting.notices))
+    return Sample(pair.name, scaled, lambda: tuple(noting.notices), source)
 
 
 def _archive_limits(limits: Limits) -> ArchiveLimits:

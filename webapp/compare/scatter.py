@@ -16,7 +16,7 @@ SIDE, LEFT, BOTTOM, EDGE = 400, 44, 44, 10
 def scatter(pictures: Sequence[PictureRow]) -> str:
     """Return the points as a drawing: above the diagonal SAM2Refiner is better.
 
-    A point can be chosen; `picture/measured.js` opens its picture.
+    A point whose picture the browser has can be chosen: `picture/measured.js` opens it by its source.
     """
     lowest = min(min(one.sam2_iou, one.sam2refiner_iou) for one in pictures)
     start = min(math.floor(10 * lowest) / 10, 0.9)
@@ -38,8 +38,7 @@ def scatter(pictures: Sequence[PictureRow]) -> str:
     )
     dots = "".join(
         f'<circle class="{_side(one)}" cx="{across(one.sam2_iou):.1f}" cy="{up(one.sam2refiner_iou):.1f}" '
-        f'r="6" tabindex="0" role="button" data-measured="{plain(one.picture)}" '
-        f'aria-label="{_words(one)}"><title>{_words(one)}</title></circle>'
+        f'r="6" {_way(one)} aria-label="{_words(one)}"><title>{_words(one)}</title></circle>'
         for one in pictures
     )
     middle = across((start + 1) / 2)
@@ -50,6 +49,13 @@ def scatter(pictures: Sequence[PictureRow]) -> str:
         f'<text transform="translate(12 {up((start + 1) / 2):.1f}) rotate(-90)" text-anchor="middle">'
         f"{plain(TEXT['scatter_up'])}</text>{dots}</svg>"
     )
+
+
+def _way(one: PictureRow) -> str:
+    """Return what makes a point a button; those of a ZIP are none, as no browser looks into it."""
+    if not one.source.startswith(("example:", "file:")):
+        return 'role="img"'
+    return f'role="button" tabindex="0" data-measured="{plain(one.source)}"'
 
 
 def _side(one: PictureRow) -> str:

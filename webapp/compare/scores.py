@@ -41,12 +41,14 @@ class Sample:
     """A picture with true masks.
 
     `read` gives both, one mask an object, and may raise InputError; `notices` says what was understood
-    or left out when it was read last.
+    or left out when it was read last. `source` is where it comes from, and no other's of the run:
+    `example:` and its name, `file:` and that of the picture's file, or `zip`, a number and the name.
     """
 
     name: str
     read: Callable[[], tuple[ImageArray, Sequence[BoolArray]]]
     notices: Callable[[], Sequence[str]] = tuple
+    source: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +56,13 @@ class SampleScores:
     """One picture: for each of `MODELS` the scores (seeds, prompts, objects, 2) in [0, 1].
 
     The last axis is IoU and boundary IoU; seeds and objects are those of the plan and the picture.
-    `notices` are the picture's.
+    `notices` and `source` are the picture's.
     """
 
     name: str
     scores: Mapping[str, ScoreArray]
     notices: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,13 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class PictureRow:
-    """One picture with all its prompts: means over its objects and the seeds, in [0, 1]."""
+    """One picture with all its prompts: means over its objects and the seeds, in [0, 1].
+
+    `source` is that of the `Sample`.
+    """
 
     picture: str
+    source: str
     objects: int
     sam2_iou: float
     sam2refiner_iou: float
@@ -143,6 +150,7 @@ def _picture(measured: SampleScores) -> PictureRow:
     objects = measured.scores[MODELS[0]].shape[2]
     return PictureRow(
         measured.name,
+        measured.source,
         objects,
         sam2_iou=float(base[0]),
         sam2refiner_iou=float(refined[0]),

@@ -20,6 +20,7 @@ from webapp.compare.run import MAX_PROMPTS, Progress, compare, read_plan
 from webapp.compare.samples import gather
 from webapp.compare.scores import POLICIES, Comparison, csv_text
 from webapp.compare.text import COMPARE as TEXT
+from webapp.compare.text import TITLES
 from webapp.compare.variants import Loader, Variants, run_variants
 from webapp.compare.view import outcome, picture, refusal, status
 from webapp.image.state import ImageState
@@ -94,7 +95,7 @@ def _count_part(
             )
             # what is no picture is told in our words: gradio's check of types is a failure to its log
             files = gr.File(
-                file_count="multiple", label=TEXT["files"], height=140, elem_id="compare-files"
+                file_count="multiple", label=TEXT["files"], height=210, elem_id="compare-files"
             )
         with gr.Column():
             labels = [(TEXT[policy], policy) for policy in POLICIES]
@@ -111,6 +112,8 @@ def _count_part(
             gr.DownloadButton(TEXT[kind], interactive=False, elem_id=f"compare-{kind}")
             for kind in FILES
         ]
+    # who brings pictures wants these measured; the examples can be ticked again
+    files.upload(list, None, chosen, queue=False, **PRIVATE)
     start = _runner(segmenter, reader, {one.name: one for one in examples}, limits, jobs, uploads)
     outputs = [notice, result, run, cancel, *downloads]
     inputs = [chosen, files, policy, prompts, seeds]
@@ -224,9 +227,18 @@ def _results_part(results: Path | None) -> None:
         gr.HTML(picture(figure, tall[name], label), elem_classes="compare")
     with gr.Row(elem_classes="compare-halves"):
         with gr.Column(scale=1):
-            gr.Markdown(tables, elem_classes="compare tables")
+            _tables(tables)
         with gr.Column(scale=1):
             gr.Markdown(PAPER, elem_classes="compare tables")
+
+
+def _tables(tables: str) -> None:
+    """Show the tables of each measurement, what matters most first and the rest folded."""
+    found = {part.partition(":")[0]: part for part in tables.removeprefix("### ").split("\n### ")}
+    names = sorted(found, key=[*TITLES, *found].index)
+    for name in names:
+        with gr.Accordion(TITLES.get(name, name), open=name == names[0], elem_classes="folded"):
+            gr.Markdown(f"### {found[name]}", elem_classes="compare tables")
 
 
 def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) -> None:

@@ -63,3 +63,13 @@ COMPARE = {
     "caption_scores": " · IoU {:.1f} %, boundary IoU {:.1f} %",
     "nothing_prompted": "Nothing is prompted in the image tab; click an object there first.",
 }
+
+TITLES = {
+    "val": "Points and boxes on unseen photos",
+    "clicks": "Clicks until the mask is right",
+    "degraded": "Masks of other tools, refined",
+    "regions": "Parts and clothing",
+    "video": "Clips",
+    "ablation": "What each part of SAM2Refiner adds",
+}
+"""What the measurements of `assets/results` are called, the most telling first."""

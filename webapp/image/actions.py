@@ -67,10 +67,10 @@ def once(act: Act[ImageState]) -> Act[ImageState]:
     def acted(state: ImageState, message: Message) -> Outcome[ImageState]:
         words = state.words_for(message.seq)
         if words is not None:
-            return Outcome(state, words)
+            return Outcome(state, *words)
         outcome = act(state, message)
-        told = outcome.state.having_told(message.seq, outcome.message, state)
-        return Outcome(told, outcome.message)
+        words = outcome.message, outcome.notice
+        return Outcome(outcome.state.having_told(message.seq, words, state), *words)
 
     return acted
 
@@ -117,7 +117,7 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
         name=file_stem(message.values, "picture"),
         file=PhotoFile(file, studio.uploads.root) if pixels is not photo.pixels else None,
     )
-    return Outcome(state.open(picture), " ".join(photo.notices))
+    return Outcome(state.open(picture), notice=" ".join(photo.notices))
 
 
 def open_example_picture(
@@ -164,7 +164,7 @@ def open_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[I
         choice=read_choice(message.values),
     )
     state = complete(studio, state.with_truth(all_masks(reading), text.UPLOADED_TRUTH))
-    return Outcome(state, notice_line(reading.notices))
+    return Outcome(state, notice=notice_line(reading.notices))
 
 
 def drop_truth(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:

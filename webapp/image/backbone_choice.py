@@ -99,6 +99,7 @@ def heading_html(info: ModelInfo, doing: str = "") -> str:
         f'<a href="{html.escape(link)}" target="_blank" rel="noopener">{name}</a>'
         for name, link in text.links(os.environ.get("SPACE_ID"))
     )
+    links += f' · <a href="#about-programs" data-about="programs">{html.escape(text.PROGRAMS)}</a>'
     return (
         f'<a class="skip" href="#picture-stage">{html.escape(text.SKIP)}</a>'
         f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>"

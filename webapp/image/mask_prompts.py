@@ -41,7 +41,7 @@ def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[Im
     free = studio.limits.objects - len(state.scene.objects) + 1
     check_room(len(reading.masks), free, studio.limits.objects)
     state = complete(studio, _with_masks(state, chosen, reading.masks))
-    return Outcome(state, notice_line(reading.notices))
+    return Outcome(state, notice=notice_line(reading.notices))
 
 
 def _with_masks(state: ImageState, chosen: int, masks: Sequence[NamedMask]) -> ImageState:

@@ -20,6 +20,7 @@ def canvas_value(
     seq: int | None,
     have: Set[int] = frozenset(),
     message: str = "",
+    notice: str = "",
     titles: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the canvas's value for `state`.
@@ -30,6 +31,7 @@ def canvas_value(
             it answers none.
         have: ids of answers that need not be sent again.
         message: what went wrong, in words; empty if nothing did.
+        notice: what else there is to know, in words.
         titles: what to call the panes `base` and `refined`, if not as before.
     """
     objects = state.scene.objects
@@ -47,7 +49,8 @@ def canvas_value(
         "can_undo_truth": bool(state.truths_past),
         "can_redo_truth": bool(state.truths_future),
         "loading": state.loading,
-        "message": message or (text.loading(state.backbone) if state.loading else ""),
+        "message": message,
+        "notice": notice or (text.loading(state.backbone) if state.loading else ""),
     }
 
 

@@ -66,9 +66,8 @@ def open_session(studio: Studio, state: ImageState, message: Message) -> Outcome
     differ = _differing(state, session)
     if not differ:
         return Outcome(state)
-    return Outcome(
-        state, text.SESSION_DIFFERS.format(differ, len(MaskPair.MODELS) * len(session.objects))
-    )
+    masks = len(MaskPair.MODELS) * len(session.objects)
+    return Outcome(state, notice=text.SESSION_DIFFERS.format(differ, masks))
 
 
 def _check_limits(session: Session, limits: Limits) -> None:

@@ -16,6 +16,9 @@ CURVE_STEPS = 8
 TOLD = 100
 """How many messages are remembered as answered."""
 
+Told = tuple[str, str]
+"""What a message was answered with: what went wrong, and what else there is to know."""
+
 
 class HeldFile(Protocol):
     """A file that is there as long as this is referred to."""
@@ -151,7 +154,7 @@ class ImageState(PromptState[Scene]):
     truths_future: tuple[MaskRecord | None, ...] = ()
     backbone: str = ""
     loading: bool = False
-    told: tuple[tuple[int, str], ...] = ()
+    told: tuple[tuple[int, Told], ...] = ()
     opened: int = 0
 
     @property
@@ -182,14 +185,14 @@ class ImageState(PromptState[Scene]):
             told=self.told,
         )
 
-    def words_for(self, seq: int) -> str | None:
+    def words_for(self, seq: int) -> Told | None:
         """Return the words with which a message was answered; None if it was not yet.
 
         One that an opening has overtaken was about what is no longer open.
         """
-        return "" if 0 < seq < self.opened else dict(self.told).get(seq)
+        return ("", "") if 0 < seq < self.opened else dict(self.told).get(seq)
 
-    def having_told(self, seq: int, words: str, before: ImageState) -> ImageState:
+    def having_told(self, seq: int, words: Told, before: ImageState) -> ImageState:
         """Note that a message to the state `before`, numbered from 1, was answered with these words."""
         if not seq:
             return self

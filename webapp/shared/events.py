@@ -42,14 +42,18 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True, eq=False)
 class Outcome(Generic[ResultT]):
-    """What an action gave, a state most often, and what to tell the visitor of it, if anything."""
+    """What an action gave, a state most often, and what to tell the visitor of it, if anything.
+
+    `message` says what was refused or went wrong, `notice` what else there is to know.
+    """
 
     state: ResultT
     message: str = ""
+    notice: str = ""
 
 
 Act = Callable[[ResultT, Message], Outcome[ResultT]]
-ReplyValue = Callable[[ResultT, int, Set[int], str], dict[str, Any]]
+ReplyValue = Callable[[ResultT, int, Set[int], str, str], dict[str, Any]]
 
 
 def explain(error: Exception, failure: str = text.FAILED) -> str:
@@ -87,13 +91,14 @@ def responder(act: Act[ResultT], reply: ReplyValue[ResultT]) -> Callable[..., An
     Args:
         act: does what the message asks.
         reply: says what the browser is told: of the state, the number of the message, the answers
-            that the browser has, and the words for what went wrong.
+            that the browser has, the words for what went wrong and those for what else there is.
     """
 
     def respond(state: Any, event: gr.EventData) -> tuple[ResultT, dict[str, Any]]:
         message = read_message(event._data)
         outcome = guarded(state, lambda: act(state, message))
-        return outcome.state, reply(outcome.state, message.seq, message.have, outcome.message)
+        told = outcome.message, outcome.notice
+        return outcome.state, reply(outcome.state, message.seq, message.have, *told)
 
     return respond
 

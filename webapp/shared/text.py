@@ -6,10 +6,11 @@ from refiner.config import LITE
 from refiner.types import ModelInfo
 
 TITLE = "SAM2Refiner Studio"
-TAGLINE = "Same click, finer mask: SAM2 and SAM2Refiner side by side."
+TAGLINE = "Same click, finer mask"
 SKIP = "Skip to the picture"
 DEMO_MODEL = "a small model for the demo, trained by this project"
 PAPER = "https://arxiv.org/abs/2502.09660"
+PROGRAMS = "From Python"
 SPACE_CODE = "https://huggingface.co/spaces/{}/tree/main"
 IMAGE_TAB = "Image"
 VIDEO_TAB = "Video"
@@ -35,7 +36,7 @@ FAILED = (
 def links(space: str | None) -> tuple[tuple[str, str], ...]:
     """Return names and addresses of the links in the heading, on a Hugging Face Space or not."""
     code = (("Code", SPACE_CODE.format(space)),) if space else ()
-    return (("Paper", PAPER), *code, ("API", "?view=api"))
+    return (("Paper", PAPER), *code)
 
 
 def model_line(info: ModelInfo) -> str:
@@ -189,6 +190,7 @@ CANVAS = {
     "total": "Model total",
     "seen": "Click to screen",
     "reused": "reused",
+    "how_measured": "How measured",
     "download": "Download",
     "mask": "Mask",
     "cut": "Cut-out",

@@ -26,7 +26,13 @@ from webapp.video.work import Work
 
 _SWEEP_SECONDS = 30
 _OPENS_WITHIN = 600
-GONE = "That clip is no longer held here; open it again, please."
+
+
+class ClipGone(InputError):
+    """A clip is not held here any more: it was let go, or the server was started anew."""
+
+    def __init__(self) -> None:
+        super().__init__("That clip is no longer held here; open it again, please.")
 
 
 class Clip(Frames, Protocol):
@@ -108,7 +114,7 @@ class ClipJob:
         """
         with self.reading:
             if self.closed:
-                raise InputError(GONE)
+                raise ClipGone
             if not 0 <= index < len(self.clip):
                 raise InputError(f"The clip has the frames 0 to {len(self.clip) - 1}.")
             return self.clip[index]
@@ -178,7 +184,7 @@ class Store:
         job.touched = time.monotonic()
         with self._lock:
             if self._left.get(job.owner, 0.0) > job.asked:
-                raise InputError(GONE)
+                raise ClipGone
             held = self.opened(job.owner, job.opening)
             if held is not None:
                 job.close()
@@ -202,11 +208,11 @@ class Store:
         """Return the clip of this key, and note that it is in use.
 
         Raises:
-            InputError: there is none, or it is another visitor's.
+            ClipGone: there is none, or it is another visitor's.
         """
         job = self._jobs.get(key)
         if job is None or (owner is not None and job.owner != owner):
-            raise InputError(GONE)
+            raise ClipGone
         job.touched = time.monotonic()
         return job
 

@@ -18,7 +18,7 @@ from webapp.shared.pictures import thumbnail
 from webapp.shared.text import VIDEO_FAILED
 from webapp.video import actions, text
 from webapp.video.context import Reply, VideoStudio
-from webapp.video.open_clips import ClipJob
+from webapp.video.open_clips import ClipGone, ClipJob
 from webapp.video.reply import clip_value
 
 PROMPT: dict[str, Any] = {**EVENT, "concurrency_id": "video-prompt"}
@@ -100,7 +100,8 @@ def _function(studio: VideoStudio, name: str, does: _Function) -> Callable[[Any]
             values = data if isinstance(data, dict) else {}
             return does(studio, studio.store.get(read_text(values, "clip", 64)), values)
         except Exception as error:
-            return {"message": explain(error, VIDEO_FAILED)}
+            gone = isinstance(error, ClipGone)
+            return {"message": explain(error, VIDEO_FAILED), "gone": gone}
 
     function.__name__ = name
     return function

@@ -252,6 +252,22 @@ def test_uploads_are_paired_scaled_and_cut_to_the_largest_objects(tmp_path: Path
         gather([example], files, uploads, Limits(compare_pictures=2), HERE)
 
 
+def test_pictures_of_one_name_are_told_apart_by_their_source(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("Wheel.png", png(GREY))
+        archive.writestr("Wheel_mask.png", png(TRUTH))
+    uploads = Uploads(tmp_path, lambda: "me")
+    sent = {"a.zip": buffer.getvalue(), "b.zip": buffer.getvalue()}
+    sent |= {"Wheel.png": png(GREY), "Wheel_mask.png": png(SMALL)}
+    files = [upload(uploads, name, content) for name, content in sent.items()]
+    example = Example("wheel", "Wheel", GREY, (120, 160), "", None, TRUTH)  # type: ignore[arg-type]
+    found = gather([example], files, uploads, LIMITS, HERE)
+    assert [one.source for one in found] == [
+        "example:wheel", "zip1:Wheel", "zip2:Wheel", "file:Wheel.png",
+    ]  # fmt: skip
+
+
 def test_what_was_understood_and_left_out_of_uploads_is_told_with_the_outcome(
     tmp_path: Path,
 ) -> None:
@@ -301,9 +317,9 @@ def test_plot_and_csv_agree() -> None:
 
 
 def test_every_picture_is_a_point_at_its_mean_scores() -> None:
-    comparison = run(Plan(RANDOM, 4, 2), [sample("<b>", TRUTH), sample("small", SMALL)])[
-        -1
-    ].comparison
+    known = replace(sample("<b>", TRUTH), source="file:<b>")
+    zipped = replace(sample("<b>", SMALL), source="zip1:<b>")
+    comparison = run(Plan(RANDOM, 4, 2), [known, zipped])[-1].comparison
     assert comparison is not None
     last = {row.model: row for row in comparison.rows if row.prompts == 4}
     for model in ("sam2", "sam2refiner"):
@@ -312,7 +328,8 @@ def test_every_picture_is_a_point_at_its_mean_scores() -> None:
             assert np.mean(values) == pytest.approx(getattr(last[model], f"m{metric}"))
     drawing = ElementTree.fromstring(scatter(comparison.pictures))
     points = [node for node in drawing.iter() if node.tag.endswith("circle")]
-    assert [node.get("data-measured") for node in points] == ["<b>", "small"]
+    assert [node.get("data-measured") for node in points] == ["file:<b>", None]
+    assert [node.get("role") for node in points] == ["button", "img"]
     for node, one in zip(points, comparison.pictures, strict=True):
         above = 400 - float(node.get("cy", 0)) - 44 >= float(node.get("cx", 0)) - 44 - 0.1
         assert above == (one.sam2refiner_iou >= one.sam2_iou)

@@ -194,7 +194,7 @@ def test_what_a_picture_is_shown_otherwise_is_told(studio: Studio) -> None:
     clear = np.zeros((30, 40, 4), np.uint8)
     clear[10:20, 10:20] = 255
     outcome = actions.upload_picture(studio, ImageState(), upload(studio, png(clear)))
-    assert "transparent in parts; they are shown black" in outcome.message
+    assert "transparent in parts; they are shown black" in outcome.notice
     assert (outcome.state.current_picture.pixels[0, 0] == 0).all()
 
 

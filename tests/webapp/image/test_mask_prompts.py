@@ -138,8 +138,8 @@ def labels(values: np.ndarray) -> bytes:
 def test_what_was_understood_is_said_on_the_page(studio: Studio, opened: ImageState) -> None:
     outcome = give_mask(studio, opened, given(studio, labels(ONE * 1 + TWO * 2)))
     assert len(outcome.state.scene.objects) == 2
-    assert outcome.message == "Mask: 2 objects (1, 2)."
-    assert give_mask(studio, opened, given(studio, mask_png(ONE))).message == ""
+    assert (outcome.message, outcome.notice) == ("", "Mask: 2 objects (1, 2).")
+    assert give_mask(studio, opened, given(studio, mask_png(ONE))).notice == ""
 
 
 def test_the_page_may_say_how_to_read_a_mask(studio: Studio, opened: ImageState) -> None:
@@ -176,4 +176,4 @@ def test_a_truth_is_all_objects_of_a_file_but_what_is_ignored(
     outcome = actions.open_truth(studio, opened, given(studio, labels(image)))
     assert outcome.state.truth is not None
     assert np.array_equal(outcome.state.truth.mask, ONE | TWO)
-    assert "255 is ignored" in outcome.message
+    assert "255 is ignored" in outcome.notice

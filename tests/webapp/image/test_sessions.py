@@ -72,7 +72,7 @@ def test_masks_that_come_out_otherwise_are_told(
     document = json.loads(saved(studio, worked))
     document["objects"][0]["sha256"]["sam2"] = 64 * "0"
     outcome = open_session(studio, opened, message(studio, json.dumps(document).encode()))
-    assert "1 of its 4 masks" in outcome.message
+    assert "1 of its 4 masks" in outcome.notice
     assert len(outcome.state.scene.objects) == 2
 
 

@@ -167,7 +167,7 @@ def test_a_click_on_a_model_that_was_put_away_is_kept_and_answered_once_it_is_lo
     choosing.models.get("large")
     state = actions.edit_picture(choosing, state, edits(click(50, 50))).state
     value = canvas_value(state, 1)
-    assert value["loading"] and value["message"] == "Loading tiny…"
+    assert value["loading"] and value["notice"] == "Loading tiny…"
     assert value["objects"][0]["clicks"] and value["objects"][0]["answer"] is None
     assert loader.loaded == ["tiny", "large"]
     choosing.models.get("tiny")

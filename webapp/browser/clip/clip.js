@@ -1,8 +1,8 @@
 // A clip, what the server says of it, and what the current frame shows of that; starts the video tab.
 (() => {
   const { resetView } = studio.geometry;
-  const { refreshScene, sendEdits, takeScene } = studio.scene;
-  const { shownAnswer, takeRange } = studio.tracked;
+  const { openEdits, refreshScene, sceneAt, sendEdits, takeScene } = studio.scene;
+  const { shownAnswer, takeRange, trackedOf } = studio.tracked;
   const { showFrame } = studio.frames;
   const { openExample } = studio.files;
   const { askExport, follow } = studio.work;
@@ -18,15 +18,31 @@
     scrub: null, draftSpan: null, spanWish: null, clock: null, fetching: false, nextFetch: null,
   });
 
-  function scene(app) {
+  function scene(app, frame) {
     const objects = app.server.objects.map((item) => {
-      const said = item.frames.get(app.at);
+      const said = item.frames.get(frame);
       return {
         id: item.id, slot: item.slot, clicks: said ? said.clicks.map((click) => [...click]) : [],
-        box: said ? said.box : null, answer: shownAnswer(app, app.at, item.id, said),
+        box: said ? said.box : null, answer: shownAnswer(app, frame, item.id, said),
       };
     });
     return { next_id: app.server.next_id, objects };
+  }
+
+  // What was said of each object, a record a frame, with what the server has not answered yet.
+  function said(app) {
+    const frames = new Set(app.server.objects.flatMap((item) => [...item.frames.keys()]));
+    for (const { frame } of openEdits(app)) frames.add(frame);
+    const scenes = [...frames].sort((one, other) => one - other).map((frame) => [frame, sceneAt(app, frame)]);
+    return app.shown.objects.map(({ id }) => scenes.map(([frame, { objects }]) => {
+      const { clicks, box } = objects.find((item) => item.id === id);
+      return { frame, clicks, box, corrects: isCorrection(app, frame, id) };
+    }));
+  }
+
+  function isCorrection(app, frame, object) {
+    const item = app.server.objects.find((one) => one.id === object), record = item && item.frames.get(frame);
+    return record ? record.corrects : Boolean(trackedOf(app, frame, object));
   }
 
   function keepAnswers(app) {
@@ -93,8 +109,7 @@
     scene,
     receive,
     key: "clip",
-    said: (app) => app.server.objects.map(({ frames }) => [...frames].map(([frame, one]) => (
-      { frame, clicks: one.clicks, box: one.box, corrects: one.corrects }))),
+    said,
     correct,
     below: 292,
     snug: true,
@@ -104,7 +119,7 @@
   };
   studio.app.start(clip, [
     studio.menus, panel, studio.player.player, studio.timeline.timeline, studio.work.tracking, studio.difference,
-    studio.correction.correction, studio.worst, studio.film, studio.restore,
+    studio.correction.correction, studio.doubt, studio.worst, studio.film, studio.restore,
     firstExample,
   ]);
 })();

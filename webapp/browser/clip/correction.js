@@ -1,7 +1,7 @@
 // A click on a frame that tracking has not reached makes a mask from scratch, which misleads the
 // tracking. Better is to track up to there first, and to correct what comes of it.
 studio.correction = (() => {
-  const { chosenObject, edit, settled } = studio.scene;
+  const { chosenObject, drawRecord, edit, settled } = studio.scene;
   const { coverageOf, isIn } = studio.tracked;
   const { showFrame } = studio.frames;
   const { isBusy, trackTo } = studio.work;
@@ -31,14 +31,15 @@ studio.correction = (() => {
     return app.server.objects.every((item) => !item.frames.size || isIn(coverageOf(app, item.id).fresh, frame));
   }
 
-  // Tracks to the frame of each record of clicks, in their order, and adds them there.
+  // Tracks to the frame of each record of clicks and a box, in their order, and draws them there.
   async function correct(app, corrections) {
     const { clip } = app;
-    for (const { object, frame, clicks } of corrections) {
+    for (const one of corrections) {
+      const { object, frame } = one;
       if (await settled(app) && !isTracked(app, frame)) await trackTo(app, frame + 1);
       if (app.clip !== clip) return;
       showFrame(app, frame);
-      edit(app, ...clicks.map(([x, y, positive]) => ({ type: "click", object, frame, x, y, positive })));
+      drawRecord(app, object, one);
     }
   }
 

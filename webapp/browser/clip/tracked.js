@@ -13,6 +13,12 @@ studio.tracked = (() => {
     return (found && found.get(object)) || null;
   }
 
+  // How good the masks of a tracked frame are, from 0 to 1: SAM2Refiner's overlap with the true mask where
+  // that is known, else how far the two agree.
+  function soundness(item) {
+    return item.scores ? item.scores[1][0] : item.iou;
+  }
+
   // An answer to prompts shows until tracking has taken the same prompts up.
   function shownAnswer(app, frame, object, said) {
     const tracked = trackedOf(app, frame, object);
@@ -28,5 +34,5 @@ studio.tracked = (() => {
     app.coverage = new Map(value.coverage.map(([id, fresh, stale]) => [id, { fresh, stale }]));
   }
 
-  return { coverageOf, isIn, shownAnswer, takeRange, trackedOf };
+  return { coverageOf, isIn, shownAnswer, soundness, takeRange, trackedOf };
 })();

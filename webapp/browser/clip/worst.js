@@ -4,6 +4,7 @@ studio.worst = (() => {
   const { make } = studio.panel;
   const { drawSmall } = studio.frames;
   const { goTo } = studio.player;
+  const { soundness } = studio.tracked;
   const COUNT = 3, WIDTH = 96, APART = 0.08;
 
   function mean(values) {
@@ -11,9 +12,8 @@ studio.worst = (() => {
   }
 
   function measured(app) {
-    const value = (item) => (item.scores ? item.scores[1][0] : item.iou);
     return [...app.tracked].filter(([, items]) => items.size)
-      .map(([frame, items]) => [frame, mean([...items.values()].map(value))]);
+      .map(([frame, items]) => [frame, mean([...items.values()].map(soundness))]);
   }
 
   // The least ones that are not next to each other.

@@ -53,7 +53,7 @@ studio.app = (() => {
     for (const pane of app.panes) {
       const width = pane.figure.clientWidth;
       if (pane.figure.hidden || !width) continue;
-      const least = Math.max(180, app.doc.snug ? 0 : Math.min(0.85 * room, width));
+      const least = Math.max(180, app.doc.snug ? 0 : Math.min(room, 1.4 * width));
       const height = Math.round(Math.min(Math.max(width * aspect, least), most));
       Object.assign(pane, { width, height, ratio, checks: null });
       pane.canvas.style.height = height + "px";
@@ -86,6 +86,11 @@ studio.app = (() => {
     }
   }
 
+  // One line at a time: what went wrong, or what else there is to know.
+  function sayOnly(app, line, text) {
+    for (const name of [".message", ".notice"]) app.root.querySelector(name).textContent = name === line ? text : "";
+  }
+
   function start(doc, features) {
     const app = makeApp(element.querySelector(".studio"), doc);
     app.redraw = () => { app.frame = app.frame || requestAnimationFrame(() => paint(app)); };
@@ -94,8 +99,9 @@ studio.app = (() => {
       app.redraw();
     };
     app.setMode = (name) => setMode(app, name);
-    app.say = (message) => { app.root.querySelector(".message").textContent = message; };
-    app.features = [basics, ...features].map((feature) => feature(app));
+    app.say = (message) => sayOnly(app, ".message", message);
+    app.tell = (notice) => sayOnly(app, ".notice", notice);
+    app.features = [basics, ...features, studio.roving].map((feature) => feature(app));
     app.commands = merged(app.features, "commands");
     app.keys = merged(app.features, "keys");
     app.views = { ...painters, ...merged(app.features, "views") };

@@ -206,6 +206,11 @@ studio.calls = (() => {
     app.trouble = "";
   }
 
+  // What the server does not hold any more is sent again.
+  function sayRefused(app, { gone, message }) {
+    if (!gone || !(app.opening || app.sendAgain())) app.say(message);
+  }
+
   // Options: `seq` is the event's number, `patience` as above, `tries` after how many losses it is
   // given up, `lost` and `failed` what is said then (nothing if empty), `wanted` tells whether anybody
   // still waits, and `again` whether to send it once more after a loss.
@@ -220,7 +225,7 @@ studio.calls = (() => {
       if (answer !== null) unsay(app);
       if (!wanted()) return null;
       if (answer !== null) {
-        if (answer.message && app.functions[name]) app.say(answer.message);
+        if (answer.message && app.functions[name]) sayRefused(app, answer);
         return answer;
       }
       app.redraw();

@@ -90,7 +90,7 @@ studio.files = (() => {
     if (isFolder(transfer.items[0])) return app.say(app.labels.dropped_folder);
     if (!count) return app.say(app.labels.dropped_link);
     openFile(app, transfer.files[0]);
-    if (count > 1 && app.opening !== before) app.say(app.labels.dropped_many.replace("{count}", count));
+    if (count > 1 && app.opening !== before) app.tell(app.labels.dropped_many.replace("{count}", count));
   }
 
   // A link dropped into a field of text is text.

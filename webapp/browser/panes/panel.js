@@ -58,7 +58,9 @@ studio.panel = (() => {
     ]);
     add.setAttribute("aria-label", app.labels.new_object);
     add.dataset.do = "new_object";
+    const focused = row.contains(document.activeElement);
     row.replaceChildren(...app.shown.objects.map((item) => chip(app, item)), add);
+    if (focused) row.querySelector('[aria-pressed="true"]').focus();
   }
 
   function percent(value) {

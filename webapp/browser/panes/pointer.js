@@ -89,7 +89,7 @@ studio.pointer = (() => {
     const press = { pane, sx, sy, lx: sx, ly: sy, touch, kind: "click", event, secondary };
     const gesture = gestureOf(app);
     if (event.button === 1 || (event.button === 0 && app.space)) press.kind = "pan";
-    else if (event.button === 0 && nearDivider(app, pane, sx)) press.kind = "divider";
+    else if (event.button === 0 && nearDivider(app, pane, sx)) press.kind = gesture ? "divider" : "divider or click";
     else if (gesture) startGesture(press, gesture);
     else if (event.button === 0 && !secondary) press.marker = markerAt(app, pane, sx, sy, touch ? TOUCH_REACH : REACH);
     app.press = press;
@@ -115,7 +115,9 @@ studio.pointer = (() => {
     if (app.fingers.has(event.pointerId)) app.fingers.set(event.pointerId, [sx, sy]);
     if (press.kind === "pinch") return pinch(app, press);
     const far = Math.hypot(sx - press.sx, sy - press.sy);
-    if (press.kind === "click" && far > (press.touch ? TOUCH_DRAG : DRAG)) startDrag(app, press);
+    const dragged = far > (press.touch ? TOUCH_DRAG : DRAG);
+    if (press.kind === "click" && dragged) startDrag(app, press);
+    if (press.kind === "divider or click" && dragged) press.kind = "divider";
     const [x, y] = toPicture(app.view, press.pane, app.picture, sx, sy);
     const [x0, y0] = toPicture(app.view, press.pane, app.picture, press.sx, press.sy);
     if (press.kind === "pan") panBy(app.view, press.pane, app.picture, sx - press.lx, sy - press.ly);
@@ -174,7 +176,7 @@ studio.pointer = (() => {
     else if (press.kind === "move") {
       const { item, index } = press.marker;
       edit(app, { type: "move", object: item.id, index, x, y });
-    } else if (press.kind === "click") finishClick(app, press, sx, sy);
+    } else if (press.kind.endsWith("click")) finishClick(app, press, sx, sy);
     app.redraw();
   }
 

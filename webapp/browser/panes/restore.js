@@ -5,7 +5,7 @@
 // tracked mask; such ones are left to the document's `correct`.
 studio.restore = (() => {
   const { sleep, takeAnswer } = studio.calls;
-  const { addObject, edit, settled } = studio.scene;
+  const { addObject, drawRecord, edit, settled } = studio.scene;
   const { openExample, openFile } = studio.files;
 
   const STORE = "work", FILE = " file";
@@ -57,11 +57,19 @@ studio.restore = (() => {
     if (kept.state === state) return;
     kept.state = state;
     clearTimeout(kept.alarm);
-    kept.alarm = setTimeout(() => inStore("readwrite", (store) => {
-      if (kept.file !== file) store.put(file, key + FILE);
-      kept.file = file;
-      return store.put(work, key);
-    }), PAUSE);
+    kept.alarm = setTimeout(async () => {
+      await inStore("readwrite", (store) => {
+        if (kept.file !== file) store.put(file, key + FILE);
+        kept.file = file;
+        return store.put(work, key);
+      });
+      if (kept.state === state) kept.alarm = 0;
+    }, PAUSE);
+  }
+
+  // Leaving asks while something is drawn that is not kept yet.
+  function askBeforeLeaving(app) {
+    window.addEventListener("beforeunload", (event) => app.kept.alarm && event.preventDefault());
   }
 
   // Only what is offered again is read: a file may be large.
@@ -85,12 +93,6 @@ studio.restore = (() => {
     return false;
   }
 
-  function drawOne(app, object, { frame, clicks, box }) {
-    const edits = clicks.map(([x, y, positive]) => ({ type: "click", object, x, y, positive }));
-    if (box) edits.unshift({ type: "box", object, box });
-    edit(app, ...edits.map((one) => (frame === undefined ? one : { ...one, frame })));
-  }
-
   const isFirst = (one) => !one.corrects;
 
   // An example that opens with the same prompts stays as it is.
@@ -101,7 +103,7 @@ studio.restore = (() => {
     first.forEach((said, at) => {
       if (at) addObject(app);
       const object = app.shown.objects[app.shown.objects.length - 1].id;
-      said.forEach((one) => drawOne(app, object, one));
+      said.forEach((one) => drawRecord(app, object, one));
     });
   }
 
@@ -130,14 +132,14 @@ studio.restore = (() => {
   }
 
   // The server does not know what is open any more: it was started anew, or has let it go. Whether it
-  // is sent again, with what was drawn and not answered yet, too.
+  // is sent again, with what was drawn and not answered yet, too. `value` answers an event, if one said so.
   function sendAgain(app, value) {
     const found = workOf(app);
     if (!found) return false;
-    takeAnswer(app, value.seq, value);
+    if (value) takeAnswer(app, value.seq, value);
     app.flight = null;
     app.unsent = [];
-    reopen(app, found.work, found.file).then((done) => done && app.say(app.labels.sent_again));
+    reopen(app, found.work, found.file).then((done) => done && app.tell(app.labels.sent_again));
     return true;
   }
 
@@ -155,6 +157,7 @@ studio.restore = (() => {
   function feature(app) {
     app.sendAgain = (value) => sendAgain(app, value);
     app.kept = { picture: null, edits: 0, state: "", alarm: 0, offered: null, file: undefined };
+    askBeforeLeaving(app);
     inStore("readonly", (store) => store.get(app.doc.key)).then((work) => offer(app, work || null));
     return {
       commands: {

@@ -27,12 +27,12 @@ studio.scene = (() => {
   };
 
   // Prompts belong to a frame of a clip; a picture has none.
-  function applyEdit(app, scene, action) {
+  function applyEdit(scene, action, frame) {
     if (action.type === "add_object") scene.objects.push(blankObject(scene));
     else if (action.type === "reset") scene.objects = [];
     else if (action.type === "remove_object") {
       scene.objects = scene.objects.filter((item) => item.id !== action.object);
-    } else if (EDITS[action.type] && action.frame === app.at) {
+    } else if (EDITS[action.type] && action.frame === frame) {
       const item = scene.objects.find((one) => one.id === action.object);
       if (item) EDITS[action.type](item, action);
     }
@@ -44,9 +44,15 @@ studio.scene = (() => {
     return app.flight ? [...app.flight.actions, ...app.unsent] : app.unsent;
   }
 
+  // What was said on a frame, with what the server has not answered yet.
+  function sceneAt(app, frame) {
+    const scene = app.doc.scene(app, frame);
+    for (const action of openEdits(app)) applyEdit(scene, action, frame);
+    return scene;
+  }
+
   function refreshScene(app) {
-    const scene = app.doc.scene(app);
-    openEdits(app).forEach((action) => applyEdit(app, scene, action));
+    const scene = sceneAt(app, app.at);
     app.shown = scene;
     if (!scene.objects.some((item) => item.id === app.selected)) {
       app.selected = scene.objects.length ? scene.objects[scene.objects.length - 1].id : 0;
@@ -96,6 +102,13 @@ studio.scene = (() => {
     sendEdits(app);
   }
 
+  // Gives an object the clicks and the box of a record, on its frame if it has one.
+  function drawRecord(app, object, { frame = app.at, clicks, box }) {
+    const edits = clicks.map(([x, y, positive]) => ({ type: "click", object, frame, x, y, positive }));
+    if (box) edits.unshift({ type: "box", object, frame, box });
+    edit(app, ...edits);
+  }
+
   // Waits until the server has answered all edits; false if something else was opened meanwhile.
   async function settled(app) {
     const { picture } = app;
@@ -139,8 +152,11 @@ studio.scene = (() => {
     }
     app.server = value;
     if (value.message) app.say(value.message);
+    else if (value.notice) app.tell(value.notice);
     return true;
   }
 
-  return { addObject, chosenObject, edit, openEdits, refreshScene, sendEdits, settled, takeScene };
+  return {
+    addObject, chosenObject, drawRecord, edit, openEdits, refreshScene, sceneAt, sendEdits, settled, takeScene,
+  };
 })();

@@ -7,13 +7,13 @@ studio.backbone = (() => {
   function backbone(app) {
     let asked = null, said = "";
     const ask = () => {
-      const { loading, message } = app.server;
+      const { loading, notice } = app.server;
       if (!loading) {
-        if (said && app.root.querySelector(".message").textContent === said) app.say("");
+        if (said && app.root.querySelector(".notice").textContent === said) app.tell("");
         said = "";
       } else if (app.server !== asked) {
         asked = app.server;
-        said = message;
+        said = notice;
         call(app, "load_model", { have: [...app.answers.keys()] }, { patience: PATIENCE, tries: 1, failed: "" });
       }
     };

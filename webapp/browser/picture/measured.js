@@ -1,21 +1,18 @@
-// A point of the compare tab's drawing opens its picture here: an example, or a file that was given there.
+// A point of the compare tab's drawing opens its picture here, by its source: an example, or a file that
+// was given there.
 studio.measured = (() => {
   const { openExample, openFile } = studio.files;
 
-  function stemOf(name) {
-    return name.replace(/\.[^.]*$/, "");
-  }
-
   function keepFiles(app, files) {
-    for (const file of files || []) if (file.type.startsWith("image/")) app.measured.set(stemOf(file.name), file);
+    for (const file of files || []) if (file.type.startsWith("image/")) app.measured.set(file.name, file);
   }
 
-  function openMeasured(app, name) {
-    const example = app.examples.find((one) => one.label === name);
-    const file = app.measured.get(name) || app.measured.get(stemOf(name));
-    if (!example && !file) return;
+  function openMeasured(app, source) {
+    const end = source.indexOf(":"), name = source.slice(end + 1), isExample = source.slice(0, end) === "example";
+    const file = isExample ? null : app.measured.get(name);
+    if (!isExample && !file) return;
     document.querySelector('button[role="tab"]').click();
-    if (example) openExample(app, example.name);
+    if (isExample) openExample(app, name);
     else openFile(app, file);
   }
 

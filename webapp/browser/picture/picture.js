@@ -76,7 +76,7 @@
     receive,
     key: "picture",
     said: (app) => app.shown.objects.map(({ clicks, box }) => [{ clicks, box }]),
-    below: 156,
+    below: 157,
     narrowView: "swipe",
     fields: () => ({ mean: props.value.mean || null, examples: props.value.examples || [] }),
     answer: (app, id) => app.answers.get(id),
@@ -87,5 +87,6 @@
   studio.app.start(picture, [
     studio.menus, studio.probabilities, panel, studio.verdict, studio.band, studio.readings, studio.maskPrompts, studio.loupe,
     studio.inset, studio.errors, studio.crosshair, studio.brush, studio.play, studio.curve, studio.backbone, studio.restore, studio.measured,
+    studio.about,
   ]);
 })();

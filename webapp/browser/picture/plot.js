@@ -3,7 +3,7 @@
 // Rows are `[prompts, IoU of SAM2, outline of SAM2, IoU of SAM2Refiner, outline of SAM2Refiner]`.
 studio.plot = (() => {
   const SVG = "http://www.w3.org/2000/svg";
-  const CHART = { width: 250, height: 190, left: 30, right: 10, top: 10, bottom: 30 };
+  const CHART = { width: 250, height: 190, left: 34, right: 10, top: 10, bottom: 30 };
   const LINES = [
     { model: "base", sign: "●", iou: 1, biou: 2 },
     { model: "refined", sign: "■", iou: 3, biou: 4 },
@@ -43,7 +43,7 @@ studio.plot = (() => {
       const y = scales.y(score);
       nodes.push(
         svg("line", { x1: left, x2: width - right, y1: y, y2: y, class: "grid" }),
-        svg("text", { x: left - 4, y: y + 4, "text-anchor": "end" }, [String(score)]),
+        svg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, [String(score)]),
       );
     }
     const counts = scales.last > 12 ? ticks(1, scales.last, Math.ceil(scales.last / 8)) : [1, 2, 3, 5, 10];

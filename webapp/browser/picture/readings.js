@@ -23,7 +23,7 @@ studio.readings = (() => {
     const before = givenIds(app.server.objects);
     app.reading = null;
     const answer = await sendFile(app, event, file, values);
-    if (!answer || !answer.message || !isPicture(file)) return app.redraw();
+    if (!answer || !(answer.message || answer.notice) || !isPicture(file)) return app.redraw();
     const taken = answer.objects.some((item) => item.given && !before.has(item.given.id));
     app.reading = { event, file, values, taken, picture: app.picture, edits: app.edits };
     app.redraw();

@@ -59,7 +59,9 @@ studio.verdict = (() => {
 
   function verdict(app) {
     const line = app.root.querySelector(".verdict");
-    app.root.querySelector(".finding").textContent = props.value.finding || "";
+    const finding = app.root.querySelector(".finding");
+    finding.querySelector("span").textContent = props.value.finding || "";
+    finding.hidden = !props.value.finding;
     return {
       show: () => {
         captions(app);
