@@ -4,8 +4,10 @@ BIN := $(VENV)/bin
 PORT ?= 7860
 LOCKING := $(VENV)/locking
 MANIFEST ?= ../shared/data/manifest.jsonl
+MORE ?= ../shared/data2/manifest.jsonl
 OBJECTS := ecssd,butterfly,crackforest,cwfid,humanseg,alphamatting
 EVALUATE = $(BIN)/python -m refiner evaluate --manifest $(MANIFEST) --split val
+EVALUATE_MORE = $(BIN)/python -m refiner evaluate --manifest $(MORE) --split val
 RESULTS := assets/results
 
 .PHONY: run test fuzz bench results report lock audit audit-online clean
@@ -31,9 +33,10 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m refiner bench
 	$(BIN)/python -m tests.browser.bench
 
-# All that is measured, from the committed weights and the photos of MANIFEST: over an hour.
+# All that is measured, from the committed weights and the photos of MANIFEST and MORE: over an hour.
 results: $(VENV)/.dev
-	$(EVALUATE) --only photos --source $(OBJECTS) --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/val.json
+	$(EVALUATE) --only photos --source $(OBJECTS) --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/val.json --per-photo $(RESULTS)/val-photos.csv
+	$(EVALUATE_MORE) --only photos --prompts box,points:1,points:10 --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/val-more.json --per-photo $(RESULTS)/val-more-photos.csv
 	$(EVALUATE) --only photos --source $(OBJECTS) --prompts points:10 --models all --refiners assets/weights/ablation --json $(RESULTS)/ablation.json
 	$(EVALUATE) --only photos --source ecssd --prompts noc --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/clicks.json
 	$(EVALUATE) --only photos --source bsds,ccp,camvid --prompts box,points:10 --models sam2,hq-sam2 --json $(RESULTS)/regions.json

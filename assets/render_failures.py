@@ -15,12 +15,16 @@ from PIL import Image
 from refiner.files.painting import object_color, overlay
 from refiner.files.pictures import read_image
 from refiner.predict.segmenter import load_segmenter
-from refiner.types import ImageArray, Prompts
+from refiner.types import Click, ImageArray, Prompts
 from webapp.shared.examples import ExampleSource, installed
 
 ASSETS = Path(__file__).parent
-CASES = {"edge": ("cat", 1), "twigs": ("tree", 1), "parts": ("wheel", 3)}
-"""The example's name and how many of its own prompts are given."""
+CASES = {
+    "edge": ("cat", ((230, 200),)),
+    "twigs": ("tree", ((481, 560),)),
+    "parts": ("wheel", ((540, 405), (135, 420), (836, 452))),
+}
+"""The example's name and clicks on what is meant."""
 SIDE = 420
 """Longer side of each of the three pictures."""
 
@@ -44,10 +48,10 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sources = {source.name: source for source in installed(ASSETS / "examples")}
     segmenter = load_segmenter(device="cpu")
-    for name, (example, count) in CASES.items():
+    for name, (example, clicks) in CASES.items():
         source: ExampleSource = sources[example]
         image = read_image(source.file)
-        prompts = Prompts(source.prompts.clicks[:count])
+        prompts = Prompts(tuple(Click(x, y) for x, y in clicks))
         pair = segmenter.segment(image, [prompts]).objects[0]
         masks = [overlay(image, [one.mask], [object_color(0)]) for one in (pair.base, pair.refined)]
         row = np.hstack([shown_prompts(image, prompts), *masks])

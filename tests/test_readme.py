@@ -57,7 +57,7 @@ def test_make_targets_exist(target: str) -> None:
 def test_make_results_is_what_measured_every_result() -> None:
     make = ["make", "-n", "results", "MANIFEST=../shared/data/manifest.jsonl"]
     printed = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    commands = re.findall(r"python -m refiner .* --json assets/results/.*", printed)
+    commands = re.findall(r"python -m refiner .* --json assets/results/\S+", printed)
     results = sorted((ROOT / "assets/results").glob("*.json"))
     measured = [json.loads(file.read_text(encoding="utf-8")) for file in results]
     assert sorted(one.get("config", one)["command"] for one in measured) == sorted(commands)

@@ -100,6 +100,7 @@ def photo_section(results: Results) -> str:
             "mIoU / mBIoU by prompts, the best in bold:",
             _table(results, groups, prompts),
             _gains(results, groups, prompts),
+            *_harms(results, groups, prompts),
         ]
         sources = [source for source in results.values(0) if source not in _GROUPS]
         some = [spec for spec in prompts if spec in _PER_SOURCE]
@@ -179,6 +180,23 @@ def _gains(results: Results, groups: Sequence[str], specs: Sequence[str]) -> str
         most = max(100 * max(row["miou_sd"], row["mbiou_sd"]) for row in scatter)
         lines.append(f"- Standard deviation over {scatter[0]['seeds']} seeds: at most {most:.1f}.")
     return "\n".join(lines)
+
+
+def _harms(results: Results, groups: Sequence[str], specs: Sequence[str]) -> list[str]:
+    """Show the share of objects that a refined model harms; nothing where it was not measured."""
+    lines = []
+    for group, model in itertools.product(groups, results.values(2)):
+        rows = [results.rows.get((group, spec, model), {}) for spec in specs]
+        if all("harm" in row for row in rows):
+            cells = [f"{100 * row['harm']:.1f} % (-{100 * row['harm_loss']:.0f})" for row in rows]
+            lines.append(f"| {' | '.join([_GROUPS[group], NAMES[model], *cells])} |")
+    if not lines:
+        return []
+    head = "| pictures | model | " + " | ".join(map(_label, specs)) + " |"
+    return [
+        "Objects whose mask is more than 2 points of IoU worse than SAM2's, and by how much on average:",
+        "\n".join([head, "|---" * (len(specs) + 2) + "|", *lines]),
+    ]
 
 
 def _removed(base: dict[str, Any], refined: dict[str, Any], metric: str) -> str:

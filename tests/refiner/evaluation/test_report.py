@@ -147,6 +147,18 @@ def test_gains_clicks_scatter_and_the_command_are_told(results):
     assert "```\npython -m refiner evaluate --split val\n```" in text
 
 
+def test_the_share_of_objects_harmed_is_told_where_it_was_measured(results, document):
+    assert "worse than SAM2's" not in render_tables(results)
+    for one in document["rows"]:
+        if one["model"] == "sam2refiner":
+            one |= {"harm": 0.125, "harm_loss": 0.06}
+    (results / "lite.json").write_text(json.dumps(document))
+    text = render_tables(results)
+    assert "Objects whose mask is more than 2 points of IoU worse than SAM2's" in text
+    assert "| objects | SAM2Refiner | 12.5 % (-6) |" in text
+    assert "| objects | SAM2 | 12.5" not in text
+
+
 def test_the_papers_numbers_come_last_and_are_marked(results):
     text = render_tables(results)
     assert text.endswith(PAPER)
