@@ -13,7 +13,7 @@ SIDE, LEFT, BOTTOM, EDGE = 400, 44, 44, 10
 """The drawing's side, its margins with and without words, in its own units."""
 
 
-def scatter(pictures: Sequence[PictureRow]) -> str:
+def scatter(pictures: Sequence[PictureRow], radius: float = 6) -> str:
     """Return the points as a drawing: above the diagonal SAM2Refiner is better.
 
     A point whose picture the browser has can be chosen: `picture/measured.js` opens it by its source.
@@ -38,7 +38,7 @@ def scatter(pictures: Sequence[PictureRow]) -> str:
     )
     dots = "".join(
         f'<circle class="{_side(one)}" cx="{across(one.sam2_iou):.1f}" cy="{up(one.sam2refiner_iou):.1f}" '
-        f'r="6" {_way(one)} aria-label="{_words(one)}"><title>{_words(one)}</title></circle>'
+        f'r="{radius}" {_way(one)} aria-label="{_words(one)}"><title>{_words(one)}</title></circle>'
         for one in pictures
     )
     middle = across((start + 1) / 2)

@@ -14,6 +14,7 @@ from refiner.evaluation.report.plots import figure_bytes
 from refiner.evaluation.report.readme import measured, plots
 from refiner.files.reading import Reader
 from refiner.types import InputError, Segmenter
+from webapp.compare.measured_photos import photo_scatters
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
 from webapp.compare.run import MAX_PROMPTS, Progress, compare, read_plan
@@ -217,6 +218,7 @@ def _results_part(results: Path | None) -> None:
         if results is None:
             raise InputError(TEXT["no_results"])
         tables, drawn, tall = measured(results), plots(results), plots(results, tall=True)
+        photos = photo_scatters(results)
     except InputError as error:
         gr.Markdown(str(error))
         return
@@ -225,6 +227,10 @@ def _results_part(results: Path | None) -> None:
     for name, figure in drawn.items():
         label = TEXT["results_plot"].format(name)
         gr.HTML(picture(figure, tall[name], label), elem_classes="compare")
+    with gr.Row(elem_classes="compare-halves"):
+        for name, drawing in photos.items():
+            with gr.Column(scale=1):
+                gr.HTML(f"<h3>{TITLES.get(name, name)}</h3>{drawing}", elem_classes="compare")
     with gr.Row(elem_classes="compare-halves"):
         with gr.Column(scale=1):
             _tables(tables)

@@ -44,6 +44,8 @@ COMPARE = {
     "scatter": "Every picture's IoU with SAM2 (across) and with SAM2Refiner (up)",
     "scatter_note": "Every picture as a point, with all its prompts: above the diagonal SAM2Refiner is "
     "better, below it SAM2. Choose a point to open its picture in the Image tab (not those of a ZIP).",
+    "photos_note": "{photos} photos, a box each: on {better} SAM2Refiner is more than 2 points of "
+    "IoU better (blue, above the diagonal), on {worse} more than 2 points worse.",
     "scatter_across": "IoU of SAM2, %",
     "scatter_up": "IoU of SAM2Refiner, %",
     "csv": "Table (CSV)",
@@ -66,6 +68,7 @@ COMPARE = {
 
 TITLES = {
     "val": "Points and boxes on unseen photos",
+    "val-more": "People, pets, bags, parts: unseen photos",
     "clicks": "Clicks until the mask is right",
     "degraded": "Masks of other tools, refined",
     "regions": "Parts and clothing",
