@@ -16,26 +16,19 @@ from refiner.files.pictures import read_image
 from refiner.metrics import iou
 from refiner.predict.segmenter import load_segmenter
 from refiner.types import Box, Prompts
-from tests.browser.real import running_app
 from tests.browser.studio import reached
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("real app")]
 
 WAIT = 60_000
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_app() as url:
-        yield url
-
-
 @pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
+def page(browser: Browser, real_app: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(WAIT)
     page = context.new_page()
-    page.goto(url)
+    page.goto(real_app)
     ready(page)
     yield page
     context.close()

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,11 +21,10 @@ from refiner.clips.clip import open_clip
 from refiner.files.painting import OBJECT_COLORS
 from refiner.files.run_lengths import decode_rle
 from refiner.video_types import VideoInfo
-from tests.browser.real import running_app
 from tests.browser.test_video_tab import Viewer
 from tests.refiner.clip_making import run_ffmpeg
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("real app")]
 
 WIDE, HIGH, FRAMES = 320, 240, 5
 CORNERS = (40, 20), (300, 235)
@@ -45,12 +43,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-pix_fmt", "yuv420p", "-c:a", "aac", file,
     )  # fmt: skip
     return file
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_app() as url:
-        yield url
 
 
 def painted(viewer: Viewer, model: str) -> np.ndarray:
@@ -85,9 +77,9 @@ def under_the_box() -> np.ndarray:
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_the_tab_opens_with_a_tracked_example_that_plays(
-    browser: Browser, url: str, motion: str
+    browser: Browser, real_app: str, motion: str
 ) -> None:
-    viewer = Viewer(browser, url, "0 + box", reduced_motion=motion)
+    viewer = Viewer(browser, real_app, "0 + box", reduced_motion=motion)
     expect(viewer.tab.locator(".clock")).to_contain_text("of 47")
     expect(viewer.tab.locator(".pane.base i")).to_have_text(
         re.compile(r"overlap \d+ %, outline \d+ %")
@@ -112,9 +104,9 @@ def test_the_tab_opens_with_a_tracked_example_that_plays(
 
 
 def test_a_tracked_clip_is_exported_as_it_is_shown(
-    browser: Browser, url: str, clip: Path, tmp_path: Path
+    browser: Browser, real_app: str, clip: Path, tmp_path: Path
 ) -> None:
-    viewer = Viewer(browser, url, "0 + box")
+    viewer = Viewer(browser, real_app, "0 + box")
     viewer.context.set_default_timeout(WAIT)
     viewer.open(clip)
     expect(viewer.tab.locator(".estimate")).to_contain_text("for 5 frames")

@@ -21,6 +21,8 @@ from refiner.files.run_lengths import decode_rle
 from refiner.network.base_model import build_official
 from tests.browser.real import ROOT, running_app
 
+pytestmark = pytest.mark.xdist_group("real app")
+
 PHOTO = handle_file(ROOT / "assets/examples/wheel.jpg")
 CLIP = handle_file(ROOT / "assets/examples/wheel-clip.mp4")
 POINTS = [[480, 360, 1]]
@@ -81,16 +83,15 @@ def test_an_official_backbone_takes_one_call_for_both_masks(space: Space) -> Non
     assert (call["task"], call["given"]) == ("_segment_there", 1)
 
 
-def test_tracking_is_one_call_that_gives_what_the_cpu_gives(space: Space, tmp_path: Path) -> None:
+def test_tracking_is_one_call_that_gives_what_the_cpu_gives(space: Space, real_app: str) -> None:
     client = space.visitor("patient")
     found = client.predict(CLIP, MARKS, None, "rle", 0, LAST, api_name="/track_video")
     client.close()
     (call,) = space.calls("patient")
     assert (call["task"], call["given"]) == ("_track_there", LAST + 1)
-    with running_app("--device", "cpu") as url:
-        client = Client(url, verbose=False)
-        same = client.predict(CLIP, MARKS, None, "rle", 0, LAST, api_name="/track_video")
-        client.close()
+    client = Client(real_app, verbose=False)
+    same = client.predict(CLIP, MARKS, None, "rle", 0, LAST, api_name="/track_video")
+    client.close()
     ours, theirs = (json.loads(Path(one["file"]).read_text())["frames"] for one in (found, same))
     assert [frame["index"] for frame in ours] == list(range(LAST))
     for one, other in zip(ours, theirs, strict=True):

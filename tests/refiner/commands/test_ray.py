@@ -99,8 +99,8 @@ def test_two_workers_track_to_the_bytes_of_one_process_and_once(
     assert failed == {"broken.mp4"}
     expected = tree(tmp_path / "here")
     assert len(expected) == 9
-    for _ in range(2):
-        failed, log = tracked(clips, tmp_path / "ray", RAY, at_work.NotingTracker)
+    for workers in (RAY, HERE_ALONE):
+        failed, log = tracked(clips, tmp_path / "ray", workers, at_work.NotingTracker)
         assert failed == {"broken.mp4"}
         assert tree(tmp_path / "ray") == expected
         assert lines(log) == sorted("238" * 2)  # on from the prompted frame, and back
@@ -121,7 +121,7 @@ def test_a_worker_killed_in_the_middle_of_a_clip_costs_that_clip_once_more(
 def test_two_workers_segment_to_the_bytes_of_one_process(
     pictures: Path, tmp_path: Path, tree: Tree
 ) -> None:
-    for name, workers in (("here", HERE_ALONE), ("ray", RAY), ("ray", RAY)):
+    for name, workers in (("here", HERE_ALONE), ("ray", RAY), ("ray", HERE_ALONE)):
         log = tmp_path / f"{name}.log"
         options = SegmentOptions(pictures, tmp_path / name, (Click(20, 24),), progress=False)
         report = segment_folder(partial(at_work.NotingSegmenter, log), options, workers)
@@ -133,7 +133,7 @@ def test_two_workers_segment_to_the_bytes_of_one_process(
 def test_two_workers_refine_to_the_bytes_of_one_process(
     pictures: Path, tmp_path: Path, tree: Tree
 ) -> None:
-    for name, workers in (("here", HERE_ALONE), ("ray", RAY), ("ray", RAY)):
+    for name, workers in (("here", HERE_ALONE), ("ray", RAY), ("ray", HERE_ALONE)):
         log = tmp_path / f"{name}.log"
         options = RefineOptions(pictures, pictures / "masks", tmp_path / name, progress=False)
         refined = refine_pictures(partial(at_work.NotingSegmenter, log), options, workers)
