@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from refiner.config import OFFICIAL
 from refiner.network.lite import build_lite, building_on_cpu, prompt_map_encoder, set_image_size
-from refiner.network.maps import PointPrompts, click_maps, mask_to_logits, normalise
+from refiner.network.maps import PointPrompts, click_maps, mask_to_logits, normalise, rows_of
 from refiner.types import InputError
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "mask_to_logits",
     "normalise",
     "official_file",
+    "outputs_of",
     "project",
     "prompt_map_encoder",
     "reference_predictor",
@@ -130,7 +131,7 @@ def project(base: SAM2Base, fpn: Fpn) -> BaseFeatures:
 
 
 @contextmanager
-def _outputs_of(module: nn.Module) -> Iterator[list[Any]]:
+def outputs_of(module: nn.Module) -> Iterator[list[Any]]:
     """Collect what a part of the base returns, so that nothing of sam2 has to be copied."""
     seen: list[Any] = []
     handle = module.register_forward_hook(lambda module, args, output: seen.append(output))
@@ -162,7 +163,7 @@ def decode(
         g: replaces the global feature, (B, C, S/16, S/16).
         extra_tokens: (T, C) tokens that go through the transformer after the prompt tokens.
     """
-    image_embeddings = (features.g if g is None else g).index_select(0, index)  # (N, C, S/16, S/16)
+    image_embeddings = rows_of(features.g if g is None else g, index)  # (N, C, S/16, S/16)
     inputs = None if points is None else {"point_labels": points.labels}
     # is_init_cond_frame: a prompted frame, where one click may mean three things
     multimask = base._use_multimask(is_init_cond_frame=True, point_inputs=inputs)
@@ -175,7 +176,7 @@ def decode(
         sparse = torch.cat([sparse, extra_tokens.expand(len(index), -1, -1)], dim=1)
     decoder = base.sam_mask_decoder
     # the decoder does not return E, its tokens and the upscaled map: taken on the way
-    with _outputs_of(decoder.transformer) as seen, _outputs_of(decoder.output_upscaling[-1]) as up:
+    with outputs_of(decoder.transformer) as seen, outputs_of(decoder.output_upscaling[-1]) as up:
         masks, ious, mask_tokens, object_score = decoder(
             image_embeddings=image_embeddings,
             image_pe=base.sam_prompt_encoder.get_dense_pe(),
@@ -183,7 +184,7 @@ def decode(
             dense_prompt_embeddings=dense,
             multimask_output=multimask,
             repeat_image=False,
-            high_res_features=[level.index_select(0, index) for level in features.high_res],
+            high_res_features=[rows_of(level, index) for level in features.high_res],
         )
     tokens, embedding = seen[0]  # (N, T, C), (N, h², C)
     rows = torch.arange(len(index), device=masks.device)
