@@ -1,6 +1,7 @@
 """Twins of a frozen base and its refiner whose costly parts compute in OpenVINO.
 
-A twin shares the weights of the model it is made of, which computes in torch as before.
+A twin shares the weights of the model it is made of, which computes in torch as before. The mask
+decoder, memory attention and localization augment stay torch's: OpenVINO is no faster there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from refiner.network.base_model import BaseOutput, Fpn, SAM2Base, outputs_of
+from refiner.network.base_model import BaseOutput, Fpn, SAM2Base
 from refiner.network.checkpoint import Refiner
 from refiner.network.maps import rows_of
 from refiner.network.openvino_engine import FastPart, Tensors, engine_version
@@ -27,7 +28,6 @@ def accelerated_base(base: SAM2Base) -> SAM2Base:
     return _twin(
         base,
         image_encoder=_Encoder(base.image_encoder),
-        sam_mask_decoder=_decoder(base.sam_mask_decoder),
         memory_encoder=_MemoryEncoder(base.memory_encoder),
     )
 
@@ -86,58 +86,6 @@ class _Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Any]:
         return {"backbone_fpn": list(self.part(images))}
-
-
-class _Prediction(nn.Module):
-    """All that the mask decoder makes of its inputs: its answer and what hooks see on the way."""
-
-    def __init__(self, decoder: Any) -> None:
-        super().__init__()
-        self.decoder = decoder
-
-    def forward(
-        self, g: Tensor, pe: Tensor, sparse: Tensor, dense: Tensor, *high: Tensor
-    ) -> Tensors:
-        decoder: Any = self.decoder
-        with (
-            outputs_of(decoder.transformer) as seen,
-            outputs_of(decoder.output_upscaling[-1]) as up,
-        ):
-            answer = decoder.predict_masks(g, pe, sparse, dense, False, list(high))
-        return (*answer, *seen[0], up[0])
-
-
-def _decoder(decoder: Any) -> nn.Module:
-    """Return a twin of the mask decoder; what is hooked to its parts hears of its answers."""
-    part = FastPart(_Prediction(decoder), free={2: 1})  # any number of prompt tokens
-    transformer, last = nn.Identity(), nn.Identity()
-    twin: nn.Module = _twin(
-        decoder,
-        transformer=transformer,
-        output_upscaling=nn.Sequential(*decoder.output_upscaling[:-1], last),
-    )
-
-    def predict_masks(
-        image_embeddings: Tensor,
-        image_pe: Tensor,
-        sparse_prompt_embeddings: Tensor,
-        dense_prompt_embeddings: Tensor,
-        repeat_image: bool,
-        high_res_features: list[Tensor],
-    ) -> Tensors:
-        *answer, tokens, embedding, upscaled = part(
-            image_embeddings,
-            image_pe,
-            sparse_prompt_embeddings,
-            dense_prompt_embeddings,
-            *high_res_features,
-        )
-        transformer((tokens, embedding))
-        last(upscaled)
-        return tuple(answer)
-
-    twin.__dict__["predict_masks"] = predict_masks
-    return twin
 
 
 class _Memories(nn.Module):

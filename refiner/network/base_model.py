@@ -49,7 +49,6 @@ __all__ = [
     "mask_to_logits",
     "normalise",
     "official_file",
-    "outputs_of",
     "project",
     "prompt_map_encoder",
     "reference_predictor",
@@ -131,7 +130,7 @@ def project(base: SAM2Base, fpn: Fpn) -> BaseFeatures:
 
 
 @contextmanager
-def outputs_of(module: nn.Module) -> Iterator[list[Any]]:
+def _outputs_of(module: nn.Module) -> Iterator[list[Any]]:
     """Collect what a part of the base returns, so that nothing of sam2 has to be copied."""
     seen: list[Any] = []
     handle = module.register_forward_hook(lambda module, args, output: seen.append(output))
@@ -176,7 +175,7 @@ def decode(
         sparse = torch.cat([sparse, extra_tokens.expand(len(index), -1, -1)], dim=1)
     decoder = base.sam_mask_decoder
     # the decoder does not return E, its tokens and the upscaled map: taken on the way
-    with outputs_of(decoder.transformer) as seen, outputs_of(decoder.output_upscaling[-1]) as up:
+    with _outputs_of(decoder.transformer) as seen, _outputs_of(decoder.output_upscaling[-1]) as up:
         masks, ious, mask_tokens, object_score = decoder(
             image_embeddings=image_embeddings,
             image_pe=base.sam_prompt_encoder.get_dense_pe(),

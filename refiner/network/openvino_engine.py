@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -70,11 +69,9 @@ class FastPart(nn.Module):
     from several threads. After a fork torch computes: OpenVINO's threads were not forked along.
     """
 
-    def __init__(self, own: nn.Module, free: Mapping[int, int] | None = None) -> None:
-        """Compute what `own` does; input i may have any size in its dimension `free[i]`."""
+    def __init__(self, own: nn.Module) -> None:
         super().__init__()
         self.own: Any = own
-        self._free = dict(free or {})
         self._home = os.getpid()
         self._lock = threading.Lock()
         self._threads = 0
@@ -108,11 +105,8 @@ class FastPart(nn.Module):
             return self.own(*inputs) if program is None else program(inputs)
 
     def _shapes(self, inputs: Tensors) -> Shapes:
-        """Return the shapes of a row, the channels of maps last and -1 for what may change."""
-        shapes = [[1, *item.shape[1:]] for item in inputs]
-        for i, dimension in self._free.items():
-            shapes[i][dimension] = -1
-        return tuple(map(_last, shapes))
+        """Return the shapes of a row, the channels of maps last."""
+        return tuple((1, *_to_last(item).shape[1:]) for item in inputs)
 
     def _program(self, shapes: Shapes, inputs: Tensors) -> _Program | None:
         """Return what computes inputs of these shapes as torch does, None if nothing does."""
@@ -148,24 +142,17 @@ class _Program:
 
     def __init__(self, compiled: Any) -> None:
         self._request = compiled.create_infer_request()
-        shapes = [output.partial_shape for output in compiled.outputs]
-        self._shapes = [None if shape.is_dynamic else shape.to_shape() for shape in shapes]
+        self._shapes = [tuple(output.shape) for output in compiled.outputs]
 
     def __call__(self, inputs: Tensors) -> Tensors:
         import openvino
 
         given = {i: _to_last(item).contiguous().numpy() for i, item in enumerate(inputs)}
-        answers: dict[int, Tensor] = {}
-        for i, shape in enumerate(self._shapes):
-            if shape is not None:  # written to where torch reads it
-                answers[i] = torch.empty(tuple(shape))
-                tensor = openvino.Tensor(answers[i].numpy(), shared_memory=True)
-                self._request.set_output_tensor(i, tensor)
+        answers = [torch.empty(shape) for shape in self._shapes]
+        for i, answer in enumerate(answers):  # written to where torch reads it
+            self._request.set_output_tensor(i, openvino.Tensor(answer.numpy(), shared_memory=True))
         self._request.infer(given, share_inputs=True)
-        for i in range(len(self._shapes)):
-            if i not in answers:
-                answers[i] = torch.from_numpy(self._request.get_output_tensor(i).data.copy())
-        return tuple(_from_last(answers[i]) for i in range(len(self._shapes)))
+        return tuple(map(_from_last, answers))
 
 
 class _ChannelsLast(nn.Module):
@@ -219,10 +206,6 @@ def _surroundings() -> tuple[str, ...]:
 
 def _title(own: nn.Module) -> str:
     return type(own).__name__.strip("_").lower()
-
-
-def _last(shape: list[int]) -> tuple[int, ...]:
-    return (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else tuple(shape)
 
 
 def _to_last(item: Tensor) -> Tensor:
