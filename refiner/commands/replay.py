@@ -25,7 +25,7 @@ from refiner.files.session import (
     read_session,
 )
 from refiner.predict.loading import load_any
-from refiner.predict.segmenter import current_build, use_own_cores
+from refiner.predict.segmenter import use_own_cores
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter
 
 MAX_THREADS = 256
@@ -75,7 +75,9 @@ def load_for_session(
     weights: Path | None = None,
     refiner: Path | None = None,
 ) -> Segmenter:
-    """Load what a session was made with, on as many threads: they, too, decide the last bits.
+    """Load what a session was made with, on as many threads and with its engine.
+
+    They, too, decide the last bits.
 
     Args:
         session: see `session.read_session`.
@@ -97,13 +99,12 @@ def load_for_session(
             "one with --device."
         )
     use_own_cores()
-    segmenter = load_any(session.backbone, device or session.device, weights, refiner)
     build = session.details.get("build")
-    threads = build.get("threads") if isinstance(build, dict) else None
-    if type(threads) is int and 0 < threads <= MAX_THREADS:
+    build = build if isinstance(build, dict) else {}
+    if type(threads := build.get("threads")) is int and 0 < threads <= MAX_THREADS:
         torch.set_num_threads(threads)
-        segmenter.info.details["build"] = current_build()
-    return segmenter
+    place = device or session.device
+    return load_any(session.backbone, place, weights, refiner, openvino="engine" in build)
 
 
 def replay_session(load: Load, file: Path, image: Path, out: Path) -> Replay:

@@ -13,6 +13,7 @@ import torch
 
 from refiner.commands.values import parse_stages, parse_variants, say, to_options
 from refiner.config import BACKBONES, LITE, OPTIMIZERS, VARIANTS, LiteConfig, weights_name
+from refiner.network.accelerated import speed_up
 from refiner.network.base_model import SAM2Base, build_lite, load_official
 from refiner.network.checkpoint import (
     HQ,
@@ -26,7 +27,6 @@ from refiner.network.checkpoint import (
     state_id,
 )
 from refiner.training.base_task import BaseTask
-from refiner.training.fast_encoder import speed_up
 from refiner.training.loop import Progress, Stage, TrainOptions, train
 from refiner.training.memory_task import MemoryTask
 from refiner.training.processes import Team

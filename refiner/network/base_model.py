@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from refiner.config import OFFICIAL
 from refiner.network.lite import build_lite, building_on_cpu, prompt_map_encoder, set_image_size
-from refiner.network.maps import PointPrompts, click_maps, mask_to_logits, normalise
+from refiner.network.maps import PointPrompts, click_maps, mask_to_logits, normalise, rows_of
 from refiner.types import InputError
 
 __all__ = [
@@ -162,7 +162,7 @@ def decode(
         g: replaces the global feature, (B, C, S/16, S/16).
         extra_tokens: (T, C) tokens that go through the transformer after the prompt tokens.
     """
-    image_embeddings = (features.g if g is None else g).index_select(0, index)  # (N, C, S/16, S/16)
+    image_embeddings = rows_of(features.g if g is None else g, index)  # (N, C, S/16, S/16)
     inputs = None if points is None else {"point_labels": points.labels}
     # is_init_cond_frame: a prompted frame, where one click may mean three things
     multimask = base._use_multimask(is_init_cond_frame=True, point_inputs=inputs)
@@ -183,7 +183,7 @@ def decode(
             dense_prompt_embeddings=dense,
             multimask_output=multimask,
             repeat_image=False,
-            high_res_features=[level.index_select(0, index) for level in features.high_res],
+            high_res_features=[rows_of(level, index) for level in features.high_res],
         )
     tokens, embedding = seen[0]  # (N, T, C), (N, h², C)
     rows = torch.arange(len(index), device=masks.device)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from refiner.config import HQConfig
 from refiner.network.base_model import MLP, BaseFeatures, Fpn, PointPrompts, SAM2Base, decode
+from refiner.network.maps import rows_of
 from refiner.network.quarters import Local
 from refiner.network.sam2refiner import RefinerOutput, grown
 
@@ -79,6 +80,6 @@ class HQSAM2(nn.Module):
         decoded = decode(base, features, index, points, mask_logits, extra_tokens=self.token.weight)
         # the extra token goes last into the transformer and is read there
         weights = self.token_mlp(decoded.tokens[:, -1])  # (N, C/8)
-        maps = self.mask_feature(decoded.upscaled) + prepared.fused.index_select(0, index)
+        maps = self.mask_feature(decoded.upscaled) + rows_of(prepared.fused, index)
         low = decoded.best + torch.einsum("nc,nchw->nhw", weights, maps)[:, None]
         return RefinerOutput(grown(low, base), (), decoded)

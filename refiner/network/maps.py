@@ -33,6 +33,16 @@ def normalise(images: Tensor) -> Tensor:
     return (images - mean) / std
 
 
+def rows_of(maps: Tensor, index: Tensor) -> Tensor:
+    """Return the maps (N, C, h, w) of N objects, `index` (N,) names the row of each in (B, C, h, w).
+
+    Not copied where all rows are one picture's, which is most of the time.
+    """
+    if len(maps) == 1 or maps.stride(0) == 0:
+        return maps[:1].expand(len(index), -1, -1, -1)
+    return maps.index_select(0, index)
+
+
 def mask_to_logits(masks: Tensor, size: int) -> Tensor:
     """Turn mask prompts (N, 1, H, W) in [0, 1] into logits (N, 1, size, size) in [-10, 10]."""
     # antialias: thin parts of a large mask would fall between the samples

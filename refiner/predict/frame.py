@@ -75,7 +75,7 @@ class FrameModels:
 
     def __init__(self, segmenter: ImageSegmenter, fast: bool) -> None:
         """Take the models of `segmenter`; see `video.VideoTracker` for `fast`."""
-        self.base, self.refiner, self.device = segmenter.base, segmenter.refiner, segmenter.device
+        self.base, self.refiner, self.device = segmenter.twin, segmenter.refiner, segmenter.device
         self.fast = fast
 
     def look(self, image: ImageArray) -> Look:

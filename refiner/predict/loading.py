@@ -19,6 +19,7 @@ def load_any(
     weights: Path | None = None,
     refiner: Path | None = None,
     embedded: Segmenter | None = None,
+    openvino: bool | None = None,
 ) -> Segmenter:
     """Load both models; an official base without a refiner of its own gets the cascade.
 
@@ -28,16 +29,17 @@ def load_any(
         weights: of the base; see `load_segmenter`.
         refiner: weights of the base's own SAM2Refiner.
         embedded: sam2-lite with its refiner, if it is loaded already; for the cascade.
+        openvino: see `load_segmenter`.
 
     Raises:
         InputError: as `load_segmenter`.
     """
     if backbone not in OFFICIAL or refiner is not None:
-        return load_segmenter(backbone, device, weights, refiner)
+        return load_segmenter(backbone, device, weights, refiner, openvino)
     place = select_device(device)
     file = official_file(backbone, weights)
     base = build_official(backbone, file)
-    fine = embedded or load_segmenter(LITE, device)
+    fine = embedded or load_segmenter(LITE, device, openvino=openvino)
     title = BACKBONE_TITLES[backbone]
     info = ModelInfo(
         backbone,

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from refiner.config import BACKBONES, LITE
 from refiner.files.atomic import file_id
+from refiner.network.accelerated import accelerated_base, accelerated_refiner
 from refiner.network.base_model import (
     BaseFeatures,
     Fpn,
@@ -30,12 +32,14 @@ from refiner.network.base_model import (
     official_file,
 )
 from refiner.network.checkpoint import Header, Refiner, load_base, load_refiner, state_id
+from refiner.network.openvino_engine import engine_version
 from refiner.network.quarters import Local, local_features, picture_to_cut
 from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
 from refiner.predict.embedding_cache import SHARED_CACHE, Embedding
 from refiner.predict.tensors import to_mask, to_mask_logits, to_points, to_square
 from refiner.types import (
     MAX_OBJECTS,
+    Click,
     ImageArray,
     ImageResult,
     InputError,
@@ -79,8 +83,20 @@ class Stopwatch:
 class BaseSegmenter:
     """SAM2 alone on one device: both masks of each pair are its own; a `types.Segmenter`."""
 
-    def __init__(self, base: SAM2Base, info: ModelInfo, device: torch.device) -> None:
+    def __init__(
+        self, base: SAM2Base, info: ModelInfo, device: torch.device, openvino: bool = False
+    ) -> None:
+        """Answer with `base`.
+
+        Args:
+            base: the model.
+            info: what is said of it.
+            device: where it runs.
+            openvino: compute in OpenVINO what it computes faster; on a CPU only.
+        """
         self.base = base.to(device).eval().requires_grad_(False)
+        # what answers; `base` itself stays torch's, for comparisons
+        self.twin = accelerated_base(self.base) if openvino else self.base
         self.info = info
         self.device = device
         self.cache = SHARED_CACHE
@@ -126,6 +142,12 @@ class BaseSegmenter:
         with self._lock, torch.inference_mode(), autocast:
             yield
 
+    def try_out(self) -> None:
+        """Do now what the first picture and click would wait for."""
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        self.segment(noise, [Prompts((Click(32, 32),))])
+        self.cache.forget(self._owner)
+
     def _embedding(self, image: ImageArray, watch: Stopwatch) -> Embedding:
         key = self._owner, picture_key(image)
         cached = self.cache.get(key)
@@ -136,7 +158,7 @@ class BaseSegmenter:
             # copy: torch takes no array that is read-only or has negative strides
             pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None] / 255
             picture = normalise(to_square(pixels, size))
-            features, fpn = encode(self.base, picture)
+            features, fpn = encode(self.twin, picture)
         with watch.stage("augment"):
             refined = self._augmented(pixels, picture, features, fpn)
         embedding = Embedding(features, refined)
@@ -161,7 +183,7 @@ class BaseSegmenter:
         # all objects lie in picture 0 of the embedding
         index = torch.zeros(len(group), dtype=torch.int64, device=self.device)
         with watch.stage("base"):
-            plain = decode(self.base, embedding.base, index, points, masks)
+            plain = decode(self.twin, embedding.base, index, points, masks)
             base = [
                 to_mask(plain.best[i], plain.best_iou[i], size_hw, logits)
                 for i in range(len(group))
@@ -194,24 +216,31 @@ class ImageSegmenter(BaseSegmenter):
     """Both models on one device, sharing one encoder pass a picture; a `types.Segmenter`."""
 
     def __init__(
-        self, base: SAM2Base, refiner: Refiner, info: ModelInfo, device: torch.device
+        self,
+        base: SAM2Base,
+        refiner: Refiner,
+        info: ModelInfo,
+        device: torch.device,
+        openvino: bool = False,
     ) -> None:
-        super().__init__(base, info, device)
+        super().__init__(base, info, device, openvino)
         self.refiner = refiner.to(device).eval().requires_grad_(False)
         if device.type == "cpu":
             # convolutions at S x S are faster on a CPU with the channels last
             self.refiner = self.refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if openvino:
+            self.refiner = accelerated_refiner(self.refiner)
 
     def _augmented(self, pixels: Tensor, picture: Tensor, features: BaseFeatures, fpn: Fpn) -> Any:
         local = self._local(pixels, picture)
-        return self.refiner.prepare(self.base, features.g, fpn, picture, local)
+        return self.refiner.prepare(self.twin, features.g, fpn, picture, local)
 
     def _local(self, pixels: Tensor, whole: Tensor) -> Local | None:
         """Encode the quarters of a picture (1, 3, H, W), if the refiner asks for them."""
         if self.refiner.quarters is None:
             return None
         doubled = normalise(to_square(pixels, 2 * self.base.image_size))
-        return local_features(self.base, picture_to_cut(self.refiner.quarters, whole, doubled))
+        return local_features(self.twin, picture_to_cut(self.refiner.quarters, whole, doubled))
 
     def _refined(
         self,
@@ -222,7 +251,7 @@ class ImageSegmenter(BaseSegmenter):
         plain: Tensor,
     ) -> RefinerOutput | None:
         return self.refiner(  # type: ignore[no-any-return]
-            self.base, embedding.base, embedding.refined, index, points, masks, plain
+            self.twin, embedding.base, embedding.refined, index, points, masks, plain
         )
 
 
@@ -231,6 +260,7 @@ def load_segmenter(
     device: str | None = None,
     weights: Path | None = None,
     refiner: Path | None = None,
+    openvino: bool | None = None,
 ) -> ImageSegmenter:
     """Load both models.
 
@@ -240,6 +270,8 @@ def load_segmenter(
         weights: of the base; for sam2-lite the embedded ones when None.
         refiner: weights of SAM2Refiner (or of the HQ-SAM2 baseline, to see it in its place);
             the embedded ones when None (sam2-lite only).
+        openvino: compute in OpenVINO what it computes faster; wherever that can be done when None
+            (sam2-lite on a CPU, and see `openvino_engine.engine_version`).
 
     Returns:
         A segmenter whose `info.details` say what stands on the base: `kind`, sam2refiner or
@@ -269,11 +301,15 @@ def load_segmenter(
         base_weights = "official weights of SAM 2.1 by Meta"
     refiner = refiner or WEIGHTS / "sam2refiner-lite.safetensors"
     model, header = load_refiner(refiner, base)
-    info = ModelInfo(
-        backbone, str(place), base_weights, _described(header), _details(base, model, header)
-    )
-    info.details["files"] = {"base": file_id(weights), "refiner": file_id(refiner)}
-    return ImageSegmenter(base, model, info, place)
+    can = backbone == LITE and place.type == "cpu" and engine_version() is not None
+    openvino = can and openvino is not False
+    details = _details(base, model, header) | {"build": current_build(openvino)}
+    details["files"] = {"base": file_id(weights), "refiner": file_id(refiner)}
+    info = ModelInfo(backbone, str(place), base_weights, _described(header), details)
+    segmenter = ImageSegmenter(base, model, info, place, openvino)
+    if openvino:
+        segmenter.try_out()
+    return segmenter
 
 
 def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
@@ -281,7 +317,6 @@ def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
         "image_size": base.image_size,
         "base_id": header.base_id,
         "refiner_id": state_id(model),
-        "build": current_build(),
         "kind": header.kind,
         "modules": list(model.config.modules) if isinstance(model, SAM2Refiner) else [],
         "quarters": model.config.quarters if isinstance(model, SAM2Refiner) else "",
@@ -291,12 +326,16 @@ def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:
     }
 
 
-def current_build() -> dict[str, Any]:
-    """Say what, beside the weights, decides the last bits of an answer on a CPU."""
+def current_build(openvino: bool = False) -> dict[str, Any]:
+    """Say what, beside the weights, decides the last bits of an answer on a CPU.
+
+    `engine` is there where OpenVINO computes; without it, as in builds of old, torch alone does.
+    """
     return {
         "torch": torch.__version__,
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        **({"engine": engine_version()} if openvino else {}),
     }
 
 

@@ -78,6 +78,14 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def engine() -> Iterator[None]:
+    """Torch alone: random models are small, and OpenVINO takes longer to compile them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAM2REFINER_ENGINE", "torch")
+        yield
+
+
 def shaken(module: nn.Module, seed: int, amount: float = 0.05) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

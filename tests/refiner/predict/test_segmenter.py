@@ -449,3 +449,20 @@ def test_a_refiner_of_another_base_never_passes(weights, tmp_path, new_base, lit
 def test_a_mask_prompt_that_is_no_mask_is_refused(mask):
     with pytest.raises(InputError, match="mask prompt"):
         Prompts(mask=mask)
+
+
+def test_openvino_gives_the_masks_that_torch_gives_and_the_build_names_it(
+    weights, picture, tmp_path, monkeypatch
+):
+    pytest.importorskip("openvino", reason="not installed here")
+    monkeypatch.delenv("SAM2REFINER_ENGINE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    base, refiner = weights
+    slow, fast = (load_segmenter("sam2-lite", "cpu", base, refiner, on) for on in (False, None))
+    assert "engine" not in slow.info.details["build"]
+    assert fast.info.details["build"]["engine"].startswith("openvino ")
+    assert slow.info.details["refiner_id"] == fast.info.details["refiner_id"]
+    image = picture(90, 120)
+    objects = [Prompts((Click(30, 40),)), Prompts((Click(60, 50),), Box(10, 10, 80, 70))]
+    results = [model.segment(image, objects, logits=True) for model in (slow, fast)]
+    assert same(*results, atol=0.02)
