@@ -72,16 +72,16 @@ audit-online: $(VENV)/.run
 	rm -rf $(LOCKING)
 
 # torch first: sam2 and two of its dependencies build against what is installed already,
-# instead of fetching a second torch into an isolated build.
+# instead of fetching a second torch into an isolated build. What is imported compiles itself then.
 $(VENV)/.run: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip "setuptools<81" wheel
-	$(BIN)/pip install --quiet $$(grep -E '^(torch|torchvision|numpy)==' requirements.txt)
-	SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-build-isolation -r requirements.txt
+	$(BIN)/pip install --quiet --no-compile $$(grep -E '^(torch|torchvision|numpy)==' requirements.txt)
+	SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-compile --no-build-isolation -r requirements.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run pyproject.toml
-	SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-build-isolation -e ".[dev,ray,train]"
+	SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-compile --no-build-isolation -e ".[dev,ray,train]"
 	touch $@
 
 clean:
