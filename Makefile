@@ -22,7 +22,7 @@ test: $(VENV)/.dev
 	$(BIN)/oxlint --deny-warnings webapp/browser
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # Hostile uploads to a running app, and kills of what it works with: some ten minutes.
 fuzz: $(VENV)/.dev

@@ -29,14 +29,6 @@ settings.register_profile(
 settings.load_profile("project")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of a file run in one process, and files of one group in the same."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def grey() -> ImageArray:
     """A plain picture, 400 wide and 300 high."""

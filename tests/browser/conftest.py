@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.real import running_app
 from tests.browser.serving import Knobs, serving
 from tests.browser.studio import DESK, PHONE, Visitor
 from tests.machine import find_chromium
@@ -46,13 +45,6 @@ def server(example: ExampleSource, tmp_path_factory: pytest.TempPathFactory) -> 
     files = tmp_path_factory.mktemp("gradio")
     with serving(files, example) as (url, knobs):
         yield Server(url, knobs, files)
-
-
-@pytest.fixture(scope="package")
-def real_app() -> Iterator[str]:
-    """The address of the whole app with the embedded model; files that use it are one group."""
-    with running_app("--device", "cpu") as url:
-        yield url
 
 
 @pytest.fixture(scope="package")

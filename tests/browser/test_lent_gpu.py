@@ -21,8 +21,6 @@ from refiner.files.run_lengths import decode_rle
 from refiner.network.base_model import build_official
 from tests.browser.real import ROOT, running_app
 
-pytestmark = pytest.mark.xdist_group("real app")
-
 PHOTO = handle_file(ROOT / "assets/examples/wheel.jpg")
 CLIP = handle_file(ROOT / "assets/examples/wheel-clip.mp4")
 POINTS = [[480, 360, 1]]
@@ -89,9 +87,10 @@ def test_tracking_is_one_call_that_gives_what_the_cpu_gives(space: Space, real_a
     client.close()
     (call,) = space.calls("patient")
     assert (call["task"], call["given"]) == ("_track_there", LAST + 1)
-    client = Client(real_app, verbose=False)
-    same = client.predict(CLIP, MARKS, None, "rle", 0, LAST, api_name="/track_video")
-    client.close()
+    with running_app("--device", "cpu") as url:
+        client = Client(url, verbose=False)
+        same = client.predict(CLIP, MARKS, None, "rle", 0, LAST, api_name="/track_video")
+        client.close()
     ours, theirs = (json.loads(Path(one["file"]).read_text())["frames"] for one in (found, same))
     assert [frame["index"] for frame in ours] == list(range(LAST))
     for one, other in zip(ours, theirs, strict=True):
