@@ -81,7 +81,7 @@ def test_an_official_backbone_takes_one_call_for_both_masks(space: Space) -> Non
     assert (call["task"], call["given"]) == ("_segment_there", 1)
 
 
-def test_tracking_is_one_call_that_gives_what_the_cpu_gives(space: Space, real_app: str) -> None:
+def test_tracking_is_one_call_that_gives_what_the_cpu_gives(space: Space) -> None:
     client = space.visitor("patient")
     found = client.predict(CLIP, MARKS, None, "rle", 0, LAST, api_name="/track_video")
     client.close()
