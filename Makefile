@@ -43,7 +43,7 @@ results: $(VENV)/.dev
 	$(EVALUATE) --only photos --source $(OBJECTS) --prompts dilated,eroded,polygon --json $(RESULTS)/degraded.json
 	$(EVALUATE) --only videos --prompts box,mask --json $(RESULTS)/videos.json
 	$(EVALUATE) --only videos --prompts box,mask --fast --json $(RESULTS)/videos-fast.json
-	$(BIN)/python -m refiner bench --json $(RESULTS)/bench.json
+	$(BIN)/python -m refiner bench --frames 300 --json $(RESULTS)/bench.json
 	$(BIN)/python assets/render_failures.py
 	$(MAKE) report
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -224,13 +224,14 @@ def _results_part(results: Path | None) -> None:
         return
     if sentence := finding(results):
         gr.Markdown(f"**{sentence}**", elem_classes="compare")
-    for name, figure in drawn.items():
+    for name in _in_order(drawn):
         label = TEXT["results_plot"].format(name)
-        gr.HTML(picture(figure, tall[name], label), elem_classes="compare")
+        gr.HTML(picture(drawn[name], tall[name], label), elem_classes="compare")
     with gr.Row(elem_classes="compare-halves"):
-        for name, drawing in photos.items():
+        for name in _in_order(photos):
             with gr.Column(scale=1):
-                gr.HTML(f"<h3>{TITLES.get(name, name)}</h3>{drawing}", elem_classes="compare")
+                head = f"<h3>{TITLES.get(name, name)}</h3>"
+                gr.HTML(f"{head}{photos[name]}", elem_classes="compare")
     with gr.Row(elem_classes="compare-halves"):
         with gr.Column(scale=1):
             _tables(tables)
@@ -238,10 +239,15 @@ def _results_part(results: Path | None) -> None:
             gr.Markdown(PAPER, elem_classes="compare tables")
 
 
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Sort names of measurements, the most telling first."""
+    return sorted(names, key=lambda name: ([*TITLES, name].index(name), name))
+
+
 def _tables(tables: str) -> None:
     """Show the tables of each measurement, what matters most first and the rest folded."""
     found = {part.partition(":")[0]: part for part in tables.removeprefix("### ").split("\n### ")}
-    names = sorted(found, key=[*TITLES, *found].index)
+    names = _in_order(found)
     for name in names:
         with gr.Accordion(TITLES.get(name, name), open=name == names[0], elem_classes="folded"):
             gr.Markdown(f"### {found[name]}", elem_classes="compare tables")
