@@ -114,7 +114,7 @@ class _MemoryEncoder(nn.Module):
 
 
 class _Corrected(nn.Module):
-    """`MaskRefinement.corrected` with what no prompt changes done before.
+    """`MaskRefinement` with what no prompt changes done before.
 
     A stage's first convolution sees two maps, put together: the stage before and a skip. It is the
     sum of two convolutions, and most of the second one does not depend on the prompt.

@@ -193,23 +193,14 @@ class PromptRetargeting(nn.Module):
 
     def forward(self, decoded: BaseOutput, points: PointPrompts | None, image_pe: Tensor) -> Tensor:
         """Return E' (N, C, h, h)."""
-        prompt_map = self.prompt_map(decoded, points)
-        return self.retargeted(prompt_map, decoded.embedding, decoded.tokens, image_pe)
-
-    def prompt_map(self, decoded: BaseOutput, points: PointPrompts | None) -> Tensor:
-        """Return (N, 3, S/4, S/4): positive clicks, negative clicks, the first mask."""
-        return torch.cat([self._clicks(decoded, points), decoded.best.sigmoid()], dim=1)
-
-    def retargeted(
-        self, prompt_map: Tensor, embedding: Tensor, tokens: Tensor, image_pe: Tensor
-    ) -> Tensor:
-        """Return E' of what the decoder says of N objects; see `BaseOutput`."""
-        embedding = self.augment(embedding) + self.encode_map(prompt_map)  # E_ap
+        # (N, 3, S/4, S/4): positive clicks, negative clicks, the first mask
+        prompt_map = torch.cat([self._clicks(decoded, points), decoded.best.sigmoid()], dim=1)
+        embedding = self.augment(decoded.embedding) + self.encode_map(prompt_map)  # E_ap
         _, keys = self.retarget(
             # tokens are their own positions, as in SAM's two-way transformer
-            queries=tokens,
+            queries=decoded.tokens,
             keys=_tokens(embedding),
-            query_pe=tokens,
+            query_pe=decoded.tokens,
             key_pe=_tokens(image_pe),
         )
         output: Tensor = keys.transpose(1, 2).reshape_as(embedding)
@@ -332,38 +323,22 @@ class MaskRefinement(nn.Module):
         plain: Tensor | None = None,
     ) -> MaskCorrection:
         """Correct the masks of N objects by nothing at first; `plain` are SAM2's own logits."""
-        assert prepared.low_level is not None
-        # maps are kept once a picture, objects pick those of theirs
-        levels = tuple(rows_of(level, index) for level in prepared.levels)
-        fine = None if prepared.fine is None else rows_of(prepared.fine, index)
-        low_level = rows_of(prepared.low_level, index)
-        given = embedding, decoded.best, decoded.upscaled, levels, low_level
-        return self.corrected(*given, fine, plain)
-
-    def corrected(
-        self,
-        embedding: Tensor,
-        best: Tensor,
-        upscaled: Tensor,
-        levels: tuple[Tensor, ...],
-        low_level: Tensor,
-        fine: Tensor | None,
-        plain: Tensor | None,
-    ) -> MaskCorrection:
-        """Correct masks with what belongs to each of N objects; see `BaseOutput`."""
         x, heads = embedding, []
-        for stage, head, skip in zip(self.stages, self.heads, levels, strict=True):
+        for stage, head, level in zip(self.stages, self.heads, prepared.levels, strict=True):
+            # maps are kept once a picture, objects pick those of theirs
+            skip = rows_of(level, index)
             # S/4, the side of the base's mask: D3 alone
-            if self.decoded is not None and skip.shape[-1] == best.shape[-1]:
-                skip = skip + self.decoded(torch.cat([upscaled, best.sigmoid()], 1))
+            if self.decoded is not None and skip.shape[-1] == decoded.best.shape[-1]:
+                skip = skip + self.decoded(torch.cat([decoded.upscaled, decoded.best.sigmoid()], 1))
             if self.plain is not None and plain is not None and skip.shape[-1] == plain.shape[-1]:
                 skip = skip + self.plain(plain.sigmoid())
             x = stage(torch.cat([_sized(x, skip.shape[-1]), skip], dim=1))
             heads.append(head(x))  # D1 at S/16, D2 at S/8, D3 at S/4
         half = self.grow_half(x)  # (N, w4, S/2, S/2)
-        if fine is not None:
-            half = half + fine
-        full = self.grow_full(half) + low_level  # (N, w5, S, S)
+        if prepared.fine is not None:
+            half = half + rows_of(prepared.fine, index)
+        assert prepared.low_level is not None
+        full = self.grow_full(half) + rows_of(prepared.low_level, index)  # (N, w5, S, S)
         gate = None if self.gate is None else OPEN + PACE * self.gate(x)
         return MaskCorrection(self.output(full), tuple(heads), gate)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,7 +38,6 @@ from refiner.predict.embedding_cache import SHARED_CACHE, Embedding
 from refiner.predict.tensors import to_mask, to_mask_logits, to_points, to_square
 from refiner.types import (
     MAX_OBJECTS,
-    Click,
     ImageArray,
     ImageResult,
     InputError,
@@ -141,12 +139,6 @@ class BaseSegmenter:
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu)
         with self._lock, torch.inference_mode(), autocast:
             yield
-
-    def try_out(self) -> None:
-        """Do now what the first picture and click would wait for."""
-        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        self.segment(noise, [Prompts((Click(32, 32),))])
-        self.cache.forget(self._owner)
 
     def _embedding(self, image: ImageArray, watch: Stopwatch) -> Embedding:
         key = self._owner, picture_key(image)
@@ -306,10 +298,7 @@ def load_segmenter(
     details = _details(base, model, header) | {"build": current_build(openvino)}
     details["files"] = {"base": file_id(weights), "refiner": file_id(refiner)}
     info = ModelInfo(backbone, str(place), base_weights, _described(header), details)
-    segmenter = ImageSegmenter(base, model, info, place, openvino)
-    if openvino:
-        segmenter.try_out()
-    return segmenter
+    return ImageSegmenter(base, model, info, place, openvino)
 
 
 def _details(base: SAM2Base, model: Refiner, header: Header) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from refiner.evaluation.harm import HARM
 from webapp.compare.markup import plain
 from webapp.compare.scatter import scatter
 from webapp.compare.scores import PictureRow
@@ -12,8 +13,6 @@ from webapp.compare.text import COMPARE as TEXT
 
 PROMPTS = "box"
 ENDING = "-photos.csv"
-MUCH = 0.02
-"""Of IoU: more than this is told apart from chance."""
 
 
 def photo_scatters(results: Path) -> dict[str, str]:
@@ -21,8 +20,8 @@ def photo_scatters(results: Path) -> dict[str, str]:
     found = {}
     for file in sorted(results.glob(f"*{ENDING}")):
         photos = read_photos(file)
-        better = sum(one.sam2refiner_iou - one.sam2_iou > MUCH for one in photos)
-        worse = sum(one.sam2_iou - one.sam2refiner_iou > MUCH for one in photos)
+        better = sum(one.sam2refiner_iou - one.sam2_iou > HARM for one in photos)
+        worse = sum(one.sam2_iou - one.sam2refiner_iou > HARM for one in photos)
         words = TEXT["photos_note"].format(photos=len(photos), better=better, worse=worse)
         found[file.name.removesuffix(ENDING)] = f"<p>{plain(words)}</p>{scatter(photos, radius=3)}"
     return found

@@ -11,7 +11,7 @@ import gradio as gr
 
 from refiner.evaluation.report.paper import PAPER
 from refiner.evaluation.report.plots import figure_bytes
-from refiner.evaluation.report.readme import measured, plots
+from refiner.evaluation.report.readme import plots, sections
 from refiner.files.reading import Reader
 from refiner.types import InputError, Segmenter
 from webapp.compare.measured_photos import photo_scatters
@@ -217,7 +217,7 @@ def _results_part(results: Path | None) -> None:
     try:
         if results is None:
             raise InputError(TEXT["no_results"])
-        tables, drawn, tall = measured(results), plots(results), plots(results, tall=True)
+        tables, drawn, tall = sections(results), plots(results), plots(results, tall=True)
         photos = photo_scatters(results)
     except InputError as error:
         gr.Markdown(str(error))
@@ -244,13 +244,12 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: ([*TITLES, name].index(name), name))
 
 
-def _tables(tables: str) -> None:
+def _tables(sections: Mapping[str, str]) -> None:
     """Show the tables of each measurement, what matters most first and the rest folded."""
-    found = {part.partition(":")[0]: part for part in tables.removeprefix("### ").split("\n### ")}
-    names = _in_order(found)
+    names = _in_order(sections)
     for name in names:
         with gr.Accordion(TITLES.get(name, name), open=name == names[0], elem_classes="folded"):
-            gr.Markdown(f"### {found[name]}", elem_classes="compare tables")
+            gr.Markdown(sections[name], elem_classes="compare tables")
 
 
 def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) -> None:

@@ -72,7 +72,6 @@ TITLES = {
     "clicks": "Clicks until the mask is right",
     "degraded": "Masks of other tools, refined",
     "regions": "Parts and clothing",
-    "video": "Clips",
     "ablation": "What each part of SAM2Refiner adds",
 }
 """What the measurements of `assets/results` are called, the most telling first."""

@@ -73,16 +73,17 @@ def render_tables(results_dir: Path) -> str:
         InputError: the folder has no document, or one cannot be read.
     """
     videos = render_videos(read_documents(results_dir))
-    return "\n\n".join(part for part in (measured(results_dir), PAPER, videos) if part)
+    parts = (*sections(results_dir).values(), PAPER, videos)
+    return "\n\n".join(part for part in parts if part)
 
 
-def measured(results_dir: Path) -> str:
-    """Write the markdown of a results folder without the paper's numbers.
+def sections(results_dir: Path) -> dict[str, str]:
+    """Write the markdown of each document of a results folder, by name.
 
     Raises:
         InputError: the folder has no document, or one cannot be read.
     """
-    return "\n\n".join(photo_section(results) for results in read_results(results_dir))
+    return {results.name: photo_section(results) for results in read_results(results_dir)}
 
 
 def headline(results_dir: Path) -> str:
