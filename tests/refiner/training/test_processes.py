@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,49 +16,41 @@ import torch
 
 from refiner.training.processes import Team, changed_batch
 from refiner.types import InputError
+from tests.browser.serving import free_port
+from tests.refiner.training.three_steps import three_steps
 
 ROOT = Path(__file__).resolve().parents[3]
-SCRIPT = """
-import os, signal, sys
-from pathlib import Path
-import torch
-from refiner.network.base_model import build_lite
-from refiner.config import LiteConfig
-from refiner.training.base_task import BaseTask
-from refiner.training.loop import Stage, TrainOptions, train
-
-class Killed(BaseTask):
-    def loss(self, images, masks, rng, share):
-        if share > 0.6 and os.environ["KILLED"] == os.environ.get("RANK"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().loss(images, masks, rng, share)
-
-torch.set_num_threads(1)
-torch.manual_seed(0)
-base = build_lite(LiteConfig("tf_efficientnet_lite0", hidden_dim=64, image_size=64))
-manifest, out, accumulate = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-train(Killed(base), TrainOptions(
-    (manifest,), out, (Stage(1.0, 64, 2),), masks=2, accumulate=accumulate, steps=3,
-    warmup_steps=1, workers=0, dev_samples=4, save_minutes=0.0), resume=True)
+SCRIPT = f"""
+import sys
+from {three_steps.__module__} import three_steps
+three_steps(sys.argv[1], sys.argv[2], 1)
 """
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+FORKS = multiprocessing.get_context("forkserver")
+"""Processes that have torch from the start: importing it takes longer than the three steps."""
+FORKS.set_forkserver_preload([three_steps.__module__])
 
 
-def run(
-    launcher: list[str], manifest: Path, out: Path, accumulate: int, killed: str = ""
-) -> tuple[int, str]:
-    """Train, and be killed in the third step where `killed` is a rank; return code and messages."""
-    script = out.with_suffix(".py")
-    script.write_text(SCRIPT)
-    done = subprocess.run(
-        [*launcher, str(script), str(manifest), str(out), str(accumulate)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "KILLED": killed},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    return done.returncode, done.stderr
+def team(size: int, manifest: Path, out: Path, accumulate: int, killed: str = "") -> list[int]:
+    """Train as `size` processes; return their exit codes."""
+    shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    processes = [
+        FORKS.Process(
+            target=three_steps,
+            args=(
+                str(manifest),
+                str(out),
+                accumulate,
+                shared | {"RANK": str(rank), "KILLED": killed},
+            ),
+        )
+        for rank in range(size)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+    return [process.exitcode or 0 for process in processes]
 
 
 def state_of(out: Path) -> dict[str, Any]:
@@ -65,10 +59,19 @@ def state_of(out: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def two(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes train in three steps."""
+    """What two processes that torchrun started train in three steps."""
     out = tmp_path_factory.mktemp("run") / "two"
-    code, messages = run(TORCHRUN, manifest, out, accumulate=1)
-    assert code == 0, messages[-2000:]
+    script = out.with_suffix(".py")
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [*TORCHRUN, str(script), str(manifest), str(out)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
     return out
 
 
@@ -76,8 +79,7 @@ def test_two_processes_over_gloo_equal_one_with_twice_the_batch(
     manifest: Path, two: Path, tmp_path: Path
 ) -> None:
     one = tmp_path / "one"
-    code, messages = run([sys.executable], manifest, one, accumulate=2)
-    assert code == 0, messages[-2000:]
+    assert team(1, manifest, one, accumulate=2) == [0]
     losses = [
         [json.loads(line).get("loss") for line in (out / "curve.jsonl").read_text().splitlines()]
         for out in (one, two)
@@ -93,12 +95,12 @@ def test_two_processes_killed_and_resumed_end_with_the_weights_of_a_whole_run(
     manifest: Path, two: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
-    code, _ = run(TORCHRUN, manifest, out, accumulate=1, killed="1")
-    assert code != 0
+    codes = team(2, manifest, out, accumulate=1, killed="1")
+    assert codes[0] != 0
+    assert codes[1] == -signal.SIGKILL
     assert 0 < state_of(out)["progress"]["step"] < 3
-    code, messages = run(TORCHRUN, manifest, out, accumulate=1)
-    assert code == 0, messages[-2000:]
-    assert "Resumed with" not in messages
+    assert team(2, manifest, out, accumulate=1) == [0, 0]
+    assert "Resumed with" not in Path(f"{out}-0.txt").read_text()
     whole, resumed = state_of(two), state_of(out)
     assert resumed["progress"]["step"] == 3
     for name, value in whole["module"].items():
