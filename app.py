@@ -25,8 +25,8 @@ from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
 from refiner.files.decoding.walled import WalledReader
 from refiner.network.checkpoint import HQ
 from refiner.predict.borrowed import BorrowedSegmenter, BorrowedTracker, Lender, load_lender
-from refiner.predict.loading import load_any
-from refiner.predict.segmenter import ImageSegmenter, load_segmenter, use_own_cores
+from refiner.predict.loading import load_any, load_segmenter, use_own_cores
+from refiner.predict.segmenter import ImageSegmenter
 from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker

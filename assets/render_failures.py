@@ -14,7 +14,7 @@ from PIL import Image
 
 from refiner.files.painting import object_color, overlay
 from refiner.files.pictures import read_image
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.types import Click, ImageArray, Prompts
 from webapp.shared.examples import ExampleSource, installed
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from refiner.metrics import iou
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.types import Box, Prompts, Segmenter
 
 

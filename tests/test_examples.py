@@ -8,7 +8,7 @@ import pytest
 
 from refiner.files.pictures import read_picture
 from refiner.metrics import iou
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from webapp.shared.examples import CURVES, installed, load
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads

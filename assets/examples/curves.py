@@ -14,7 +14,7 @@ import numpy as np
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
 from refiner.files.pictures import read_picture
 from refiner.metrics import boundary_iou, iou
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.types import Segmenter
 from webapp.shared.examples import CURVES, DRAWS, Example, installed, load
 from webapp.shared.limits import Limits

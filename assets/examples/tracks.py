@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.predict.tracker import load_tracker
 from refiner.video_types import Tracker
 from webapp.shared.examples import ClipSource

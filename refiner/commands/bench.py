@@ -15,7 +15,7 @@ from refiner.commands.benches.pictures import measure_clicks
 from refiner.commands.benches.workers import measure_workers
 from refiner.commands.measuring.document import measuring_versions
 from refiner.commands.values import ModelOptions, add_model_options, say, to_options
-from refiner.predict.segmenter import load_segmenter, use_own_cores
+from refiner.predict.loading import load_segmenter, use_own_cores
 from refiner.types import InputError
 
 

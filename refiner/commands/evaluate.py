@@ -35,7 +35,7 @@ from refiner.evaluation.report.photos import text_table
 from refiner.evaluation.report.videos import text_video_table
 from refiner.evaluation.videos import measure_videos
 from refiner.network.checkpoint import HQ, REFINER
-from refiner.predict.segmenter import use_own_cores
+from refiner.predict.loading import use_own_cores
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker
 

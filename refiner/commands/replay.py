@@ -24,8 +24,7 @@ from refiner.files.session import (
     mask_hash,
     read_session,
 )
-from refiner.predict.loading import load_any
-from refiner.predict.segmenter import use_own_cores
+from refiner.predict.loading import load_any, use_own_cores
 from refiner.types import ImageArray, InputError, MaskPair, Segmenter
 
 MAX_THREADS = 256

@@ -241,7 +241,7 @@ def _base(command: TrainCommand) -> SAM2Base:
 
 
 def _embedded() -> Path:
-    from refiner.predict.segmenter import WEIGHTS
+    from refiner.predict.loading import WEIGHTS
 
     return WEIGHTS / "sam2-lite.safetensors"
 

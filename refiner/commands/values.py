@@ -51,8 +51,7 @@ def load_models(flags: argparse.Namespace) -> Segmenter:
     Raises:
         InputError: as `loading.load_any`.
     """
-    from refiner.predict.loading import load_any
-    from refiner.predict.segmenter import use_own_cores
+    from refiner.predict.loading import load_any, use_own_cores
 
     use_own_cores(to_options(WorkerOptions, flags).threads)
     return load_any(**asdict(to_options(ModelOptions, flags)))

@@ -23,7 +23,7 @@ from refiner.files.painting import OBJECT_COLORS
 from refiner.files.pictures import read_image
 from refiner.files.run_lengths import decode_rle
 from refiner.metrics import iou
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.types import Box, Prompts
 from refiner.video_types import VideoInfo
 from tests.browser.real import running_app

@@ -42,7 +42,7 @@ def test_the_map_names_what_exists():
 @pytest.mark.parametrize(
     ("old", "new", "names"),
     [
-        ("refiner.image", "refiner.predict.segmenter", ("load_segmenter", "ImageSegmenter")),
+        ("refiner.image", "refiner.predict.loading", ("load_segmenter", "ImageSegmenter")),
         ("refiner.media", "refiner.files.pictures", ("read_image",)),
         ("refiner.media", "refiner.files.mask_files", ("read_mask",)),
     ],

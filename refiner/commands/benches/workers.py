@@ -20,7 +20,8 @@ from refiner.batch.jobs import InTurn, Job, Pool, Work
 from refiner.batch.ray_pool import RayOptions, RayPool
 from refiner.clips.clip import open_clip
 from refiner.commands.benches.tracking import make_test_clip
-from refiner.predict.segmenter import ImageSegmenter, use_own_cores
+from refiner.predict.loading import use_own_cores
+from refiner.predict.segmenter import ImageSegmenter
 from refiner.predict.tracker import load_tracker
 from refiner.types import Box, Prompts
 from refiner.video_types import FramePrompts

@@ -9,7 +9,8 @@ from typing import Any
 
 from refiner.config import LITE, VARIANTS, RefinerConfig, weights_name
 from refiner.network.checkpoint import HQ, REFINER
-from refiner.predict.segmenter import WEIGHTS, ImageSegmenter, load_segmenter
+from refiner.predict.loading import WEIGHTS, load_segmenter
+from refiner.predict.segmenter import ImageSegmenter
 from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker

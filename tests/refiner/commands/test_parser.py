@@ -24,7 +24,7 @@ from refiner.commands.values import parse_box, parse_click
 from refiner.files.painting import cutout_png, overlay_png
 from refiner.files.run_lengths import decode_rle
 from refiner.network.checkpoint import load_base, load_refiner, state_id
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.training.loop import Stage, TrainOptions
 from refiner.types import Box, Click, Prompts
 

@@ -14,7 +14,7 @@ from refiner.files.painting import mask_png
 from refiner.files.pictures import read_image
 from refiner.files.run_lengths import encode_rle
 from refiner.predict.cascade import refine
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.types import Click
 
 BOX = np.zeros((60, 80), dtype=np.bool_)

@@ -13,7 +13,7 @@ from refiner.commands.parser import main
 from refiner.files.mask_files import read_mask
 from refiner.files.pictures import read_image, scaled_down
 from refiner.files.session import check_model, mask_hash, read_session, session_document
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.types import Box, Click, InputError, Prompts
 from tests.fakes import FakeSegmenter
 

@@ -24,7 +24,7 @@ from refiner.network.checkpoint import (
     state_id,
 )
 from refiner.network.sam2refiner import SAM2Refiner
-from refiner.predict.segmenter import WEIGHTS
+from refiner.predict.loading import WEIGHTS
 from refiner.types import InputError
 
 

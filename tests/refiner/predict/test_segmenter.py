@@ -14,7 +14,7 @@ import refiner.predict.segmenter
 from refiner.network.base_model import BaseFeatures, normalise
 from refiner.network.sam2refiner import RefinerFeatures
 from refiner.predict.embedding_cache import CACHE_BYTES, Embedding, EmbeddingCache
-from refiner.predict.segmenter import load_segmenter
+from refiner.predict.loading import load_segmenter
 from refiner.types import MAX_CLICKS, MAX_OBJECTS, Box, Click, InputError, Prompts
 
 CLICK = Prompts((Click(20, 30),))

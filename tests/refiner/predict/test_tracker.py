@@ -23,8 +23,9 @@ from refiner.network.checkpoint import load_base
 from refiner.network.hq_sam2 import HQSAM2
 from refiner.network.lite import set_image_size
 from refiner.network.sam2refiner import SAM2Refiner
+from refiner.predict.loading import WEIGHTS
 from refiner.predict.memory_bank import Memory, MemoryBank
-from refiner.predict.segmenter import WEIGHTS, ImageSegmenter
+from refiner.predict.segmenter import ImageSegmenter
 from refiner.predict.tensors import to_mask, to_square
 from refiner.predict.tracker import load_tracker
 from refiner.types import Box, Click, InputError, Mask, MaskPair, ModelInfo, Prompts
