@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -164,9 +165,10 @@ def downloads(**options: Any) -> gr.HTML:
 
 def _settings(
     labels: Mapping[str, str], limits: Limits, megabytes: int, accept: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        "labels": labels,
+) -> str:
+    """Return what never changes as JSON: gradio copies all values of a component at each event."""
+    settings = {
+        "labels": dict(labels),
         "colors": [list(color) for color in OBJECT_COLORS],
         "objects": limits.objects,
         "actions": limits.actions,
@@ -174,6 +176,7 @@ def _settings(
         "file_megabytes": megabytes,
         "accept": list(accept),
     }
+    return json.dumps(settings)
 
 
 def _page(file: str, texts: Mapping[str, str], keys: Iterable[tuple[str, str]]) -> str:

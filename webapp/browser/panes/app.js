@@ -24,9 +24,10 @@ studio.app = (() => {
   function makeApp(root, doc) {
     const panes = ["base", "refined", "single"].map((model) => paneOf(root.querySelector(".pane." + model), model));
     const functions = typeof server === "undefined" ? {} : server;
+    const settings = JSON.parse(props.settings);
     return {
       root, doc, panes, stage: root.querySelector(".stage"), trigger, functions,
-      labels: props.settings.labels, colors: props.settings.colors, most: props.settings,
+      labels: settings.labels, colors: settings.colors, most: settings,
       server: { objects: [], next_id: 1 }, shown: { objects: [], next_id: 1 },
       unsent: [], flight: null, seq: 0, edits: 0, awaited: new Map(), trouble: "",
       opening: 0, opened: 0, aside: null, sending: null, sent: null, lastOpening: null,

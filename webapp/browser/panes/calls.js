@@ -114,7 +114,7 @@ studio.calls = (() => {
   // What gradio is told instead of a failure of ours: that the event is under way.
   function missed(response, body) {
     const { event_data: data } = JSON.parse(body);
-    if (!data || !data.seq) return response || Response.json({ error: props.settings.labels.not_sent }, { status: 503 });
+    if (!data || !data.seq) return response || Response.json({ error: JSON.parse(props.settings).labels.not_sent }, { status: 503 });
     tellLost(data.seq);
     return Response.json({ event_id: "lost" });
   }

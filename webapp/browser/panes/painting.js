@@ -93,12 +93,13 @@ studio.painting = (() => {
     return ctx.canvas;
   }
 
+  // Moved by whole pixels: by parts of one a browser without a GPU takes five times as long.
   function outlined(pane, mask, color, width) {
     const ctx = scratch(pane, "outline");
-    const steps = 8;
-    for (let i = 0; i < steps; i++) {
-      const angle = (2 * Math.PI * i) / steps;
-      ctx.drawImage(mask, width * Math.cos(angle), width * Math.sin(angle));
+    const straight = Math.round(width), aslant = Math.round(width * Math.SQRT1_2);
+    for (const [x, y] of [[straight, 0], [0, straight], [aslant, aslant], [aslant, -aslant]]) {
+      ctx.drawImage(mask, x, y);
+      ctx.drawImage(mask, -x, -y);
     }
     ctx.globalCompositeOperation = "destination-out";
     ctx.drawImage(mask, 0, 0);
