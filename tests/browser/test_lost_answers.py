@@ -27,13 +27,15 @@ def others(errors: list[str]) -> list[str]:
     return [error for error in errors if not error.startswith("Failed to load resource")]
 
 
-FUNCTIONS = ("pictures", "follow", "set_span", "start_track", "start_export", "cancel")
+FULL: dict[str, tuple[Way, ...]] = {"edit_prompts": EVENT_WAYS, "upload": WAYS, "pictures": WAYS}
+"""One request of each kind, an event, an upload and a call of a function, fails in every way."""
+LATE: tuple[Way, ...] = ("refuse", "delay", "lose")
+"""What differs for the others: the server has not acted, acts late, or acts and is not heard."""
 
 
 def each_way(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test with each way in which requests of these names fail."""
-    full = ("upload", *FUNCTIONS)
-    both = [(name, way) for name in names for way in (WAYS if name in full else EVENT_WAYS)]
+    both = [(name, way) for name in names for way in FULL.get(name, LATE)]
     return pytest.mark.parametrize(("request_name", "way"), both)
 
 
@@ -90,7 +92,7 @@ def test_a_picture_is_opened_all_the_same(
     assert drawn.masked(200, 250)
 
 
-@pytest.mark.parametrize("way", EVENT_WAYS)
+@pytest.mark.parametrize("way", LATE)
 def test_an_example_is_opened_all_the_same(drawn: Visitor, server: Server, way: Way) -> None:
     fault = Fault(drawn.page, server.url, "open_example", way)
     drawn.page.locator('[data-example="grey"]').click()
@@ -113,7 +115,7 @@ def test_a_click_is_made_once(drawn: Visitor, server: Server, way: Way) -> None:
     goes_on(drawn, "2")
 
 
-@pytest.mark.parametrize("way", EVENT_WAYS)
+@pytest.mark.parametrize("way", LATE)
 def test_a_truth_arrives(drawn: Visitor, server: Server, way: Way) -> None:
     fault = Fault(drawn.page, server.url, "open_truth", way)
     choose(drawn, "truth", MASK)
@@ -122,7 +124,7 @@ def test_a_truth_arrives(drawn: Visitor, server: Server, way: Way) -> None:
     goes_on(drawn, "2")
 
 
-@pytest.mark.parametrize("way", EVENT_WAYS)
+@pytest.mark.parametrize("way", LATE)
 def test_a_mask_prompt_arrives(drawn: Visitor, server: Server, way: Way) -> None:
     fault = Fault(drawn.page, server.url, "give_mask", way)
     choose(drawn, "given", MASK)
@@ -131,7 +133,7 @@ def test_a_mask_prompt_arrives(drawn: Visitor, server: Server, way: Way) -> None
     goes_on(drawn, "2 + mask")
 
 
-@pytest.mark.parametrize("way", EVENT_WAYS)
+@pytest.mark.parametrize("way", LATE)
 def test_a_session_arrives(drawn: Visitor, server: Server, way: Way) -> None:
     content = drawn.download("session")[1]
     drawn.do("undo")
@@ -143,7 +145,7 @@ def test_a_session_arrives(drawn: Visitor, server: Server, way: Way) -> None:
     goes_on(drawn, "2")
 
 
-@pytest.mark.parametrize("way", EVENT_WAYS)
+@pytest.mark.parametrize("way", LATE)
 def test_the_differences_arrive(drawn: Visitor, server: Server, way: Way) -> None:
     drawn.measured()
     fault = Fault(drawn.page, server.url, "show_differences", way)
@@ -171,7 +173,7 @@ def test_the_probabilities_arrive(
     goes_on(drawn, "2")
 
 
-@pytest.mark.parametrize("way", EVENT_WAYS)
+@pytest.mark.parametrize("way", LATE)
 def test_a_download_that_does_not_come_can_be_had_again(
     drawn: Visitor, server: Server, way: Way
 ) -> None:
