@@ -127,7 +127,7 @@ studio.brush = (() => {
       ctx.drawImage(tinted(pane, mask.canvas, fill, "tint"), 0, 0);
     }
     ctx.globalAlpha = 1;
-    ctx.drawImage(outlined(pane, mask.canvas, "#fff", 2.4 * pane.ratio), 0, 0);
+    ctx.drawImage(outlined(pane, mask.canvas, "#fff", 2.6 * pane.ratio), 0, 0);
     ctx.drawImage(outlined(pane, mask.canvas, TRUTH_COLOR, 1.6 * pane.ratio), 0, 0);
     return ctx.canvas;
   }
