@@ -32,8 +32,8 @@ def scatter(pictures: Sequence[PictureRow], radius: float = 6) -> str:
     grid = "".join(
         f'<path class="grid" d="M{across(tick):.1f} {up(start):.1f}V{up(1):.1f}'
         f'M{across(start):.1f} {up(tick):.1f}H{across(1):.1f}"/>'
-        f'<text x="{across(tick):.1f}" y="{up(start) + 16:.1f}" text-anchor="middle">{100 * tick:.0f}</text>'
-        f'<text x="{LEFT - 6}" y="{up(tick) + 4:.1f}" text-anchor="end">{100 * tick:.0f}</text>'
+        f'<text x="{across(tick):.1f}" y="{up(start) + 16:.1f}" text-anchor="middle">{_per_cent(tick)}</text>'
+        f'<text x="{LEFT - 6}" y="{up(tick) + 4:.1f}" text-anchor="end">{_per_cent(tick)}</text>'
         for tick in ticks
     )
     dots = "".join(
@@ -49,6 +49,10 @@ def scatter(pictures: Sequence[PictureRow], radius: float = 6) -> str:
         f'<text transform="translate(12 {up((start + 1) / 2):.1f}) rotate(-90)" text-anchor="middle">'
         f"{plain(TEXT['scatter_up'])}</text>{dots}</svg>"
     )
+
+
+def _per_cent(value: float) -> str:
+    return f"{round(100 * value, 1):g}"
 
 
 def _way(one: PictureRow) -> str:
