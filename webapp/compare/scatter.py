@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from webapp.compare.markup import plain
@@ -11,6 +10,8 @@ from webapp.compare.text import COMPARE as TEXT
 
 SIDE, LEFT, BOTTOM, EDGE = 400, 44, 44, 10
 """The drawing's side, its margins with and without words, in its own units."""
+STARTS = 0.0, 0.2, 0.4, 0.6, 0.8, 0.92
+"""Where the axes may begin: a quarter of the way from there to 1 is a whole number of per cent."""
 
 
 def scatter(pictures: Sequence[PictureRow], radius: float = 6) -> str:
@@ -19,7 +20,7 @@ def scatter(pictures: Sequence[PictureRow], radius: float = 6) -> str:
     A point whose picture the browser has can be chosen: `picture/measured.js` opens it by its source.
     """
     lowest = min(min(one.sam2_iou, one.sam2refiner_iou) for one in pictures)
-    start = min(math.floor(10 * lowest) / 10, 0.9)
+    start = max(one for one in STARTS if one <= lowest)
     inner = SIDE - LEFT - EDGE
 
     def across(value: float) -> float:
@@ -32,8 +33,8 @@ def scatter(pictures: Sequence[PictureRow], radius: float = 6) -> str:
     grid = "".join(
         f'<path class="grid" d="M{across(tick):.1f} {up(start):.1f}V{up(1):.1f}'
         f'M{across(start):.1f} {up(tick):.1f}H{across(1):.1f}"/>'
-        f'<text x="{across(tick):.1f}" y="{up(start) + 16:.1f}" text-anchor="middle">{_per_cent(tick)}</text>'
-        f'<text x="{LEFT - 6}" y="{up(tick) + 4:.1f}" text-anchor="end">{_per_cent(tick)}</text>'
+        f'<text x="{across(tick):.1f}" y="{up(start) + 16:.1f}" text-anchor="middle">{100 * tick:.0f}</text>'
+        f'<text x="{LEFT - 6}" y="{up(tick) + 4:.1f}" text-anchor="end">{100 * tick:.0f}</text>'
         for tick in ticks
     )
     dots = "".join(
@@ -49,10 +50,6 @@ def scatter(pictures: Sequence[PictureRow], radius: float = 6) -> str:
         f'<text transform="translate(12 {up((start + 1) / 2):.1f}) rotate(-90)" text-anchor="middle">'
         f"{plain(TEXT['scatter_up'])}</text>{dots}</svg>"
     )
-
-
-def _per_cent(value: float) -> str:
-    return f"{round(100 * value, 1):g}"
 
 
 def _way(one: PictureRow) -> str:
