@@ -1,4 +1,4 @@
-"""What both scenes are drawn with: a supersampled layer, curves, noise and a camera.
+"""What all scenes are drawn with: a supersampled layer, curves, noise and a camera.
 
 Objects are drawn without anti-aliasing at `SCALE` times the size and averaged down, so a pixel's
 coverage is exact. Lengths and places are in pixels of the picture, colours RGB of 0 to 255.
@@ -115,6 +115,17 @@ def blurred(picture: Array, sigma: float) -> Array:
 def over(ground: Array, color: Array | Color, alpha: Array) -> Array:
     """Return `color` laid over `ground` with `alpha` in [0, 1]."""
     return np.asarray(ground + (np.asarray(color) - ground) * np.clip(alpha, 0, 1)[..., None])
+
+
+def glint(ground: Array, center: tuple[int, int], radius: int, color: Color, alpha: float) -> None:
+    """Lay a disc, as a light out of focus gives it, over a part of `ground`."""
+    reach = radius + 12
+    left, top = max(center[0] - reach, 0), max(center[1] - reach, 0)
+    part = ground[top : max(center[1] + reach, 0), left : max(center[0] + reach, 0)]
+    if part.size:
+        disc = np.zeros(part.shape[:2])
+        cv2.circle(disc, (center[0] - left, center[1] - top), radius, 1.0, -1)
+        part[:] = over(part, color, blurred(disc, 3.0) * alpha)
 
 
 def photographed(rng: np.random.Generator, picture: Array) -> Array:

@@ -9,12 +9,19 @@ import argparse
 from pathlib import Path
 
 import bicycle
+import cage
+import fern
 import numpy as np
 import tree
 from drawing import Array
 from PIL import Image
 
-SCENES = {"wheel": (bicycle.render, 20), "tree": (tree.render, 4)}
+SCENES = {
+    "wheel": (bicycle.render, 20),
+    "tree": (tree.render, 4),
+    "fern": (fern.render, 3),
+    "cage": (cage.render, 5),
+}
 
 
 def render(name: str) -> tuple[Array, Array]:

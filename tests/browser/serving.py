@@ -8,13 +8,16 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from urllib.request import urlopen
 
+import numpy as np
+from PIL import Image
+
 from refiner.types import ImageArray, ImageResult, InputError, ModelInfo, Prompts
-from tests.fakes import FakeSegmenter, FakeTracker
+from tests.fakes import FakeSegmenter, FakeTracker, disc
 from webapp.shared.examples import ExampleSource
 
 STARTS_WITHIN = 180
@@ -81,6 +84,14 @@ def load_other(name: str) -> FakeSegmenter:
     return OtherSegmenter(name)
 
 
+def with_truth(example: ExampleSource) -> ExampleSource:
+    """Return another example of the same picture that has a true mask, which lies beside it."""
+    mask = example.file.with_name("disc_mask.png")
+    truth = np.where(disc((300, 400), 100, 150, 60), 255, 0).astype(np.uint8)
+    Image.fromarray(truth).save(mask)
+    return replace(example, name="disc", label="Disc", mask=mask)
+
+
 def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
     """Run the app until this process is ended."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
@@ -97,7 +108,7 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
         RemoteSegmenter(knobs),
         reader=HERE,
         uploads=uploads,
-        examples=[example],
+        examples=[example, with_truth(example)],
         results=RESULTS,
         variants={"LA + PR": FakeSegmenter},
         video=video_studio(RemoteTracker(knobs), limits, uploads),

@@ -88,8 +88,11 @@ def drawn_scores(svg: bytes, metric: str, model: str) -> list[float]:
     return [(bottom - y) / (bottom - top) for y in corners(f"{metric}-{model}")]
 
 
-def test_a_run_over_five_pictures_ends_with_a_plot_and_a_table_that_agree(page: Page) -> None:
+def test_a_run_over_five_own_pictures_ends_with_a_plot_and_a_table_that_agree(page: Page) -> None:
+    example = page.get_by_role("checkbox", name="Disc")
+    expect(example).to_be_checked()
     upload(page, zipped())
+    expect(example).not_to_be_checked()
     choose(page, "Up to this many prompts", 4)
     start(page)
     assert "5 of 5 pictures" in wait_stage(page, "done")
@@ -205,6 +208,7 @@ def test_a_bad_zip_is_refused_with_the_reason(
 
 
 def test_without_pictures_the_tab_says_what_it_needs(page: Page) -> None:
+    page.get_by_role("checkbox", name="Disc").uncheck()
     start(page)
     assert "Choose an example, or upload" in wait_stage(page, "refused")
 
@@ -231,14 +235,3 @@ def test_variants_show_the_picture_of_the_image_tab(page: Page) -> None:
     page.locator("#variants-run").click()
     for name in ("SAM2", "SAM2Refiner", "LA + PR"):
         expect(page.locator("#variants").get_by_text(name, exact=True)).to_be_visible()
-
-
-def test_nothing_is_wider_than_a_phone(browser: Browser, server: Server) -> None:
-    phone = Visitor(browser, server.url, viewport={"width": 390, "height": 844})
-    phone.page.get_by_role("tab", name="Compare").click()
-    for name in ("Prompt count", "Results", "Variants"):
-        phone.page.get_by_role("tab", name=name).click()
-        assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
-        if name == "Results":
-            assert shape(phone.page) == "tall"
-    phone.close()

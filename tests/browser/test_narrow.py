@@ -7,8 +7,12 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Server
 from tests.browser.studio import PHONE, WIDE, Visitor
+from tests.browser.test_compare_tab import shape
 
 pytestmark = pytest.mark.browser
+
+WIDTHS = 1280, 1100, 1024, 820, 390, 320
+TABS = "Image", "Video", "Compare", "Results", "Variants", "About"
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -26,6 +30,19 @@ def test_nothing_is_wider_than_the_screen(phone: Visitor) -> None:
     for view in ("overlay", "contour", "cutout", "difference", "soft", "swipe"):
         phone.view(view)
         assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_no_tab_is_wider_than_its_window(visitor: Visitor) -> None:
+    page = visitor.page
+    for tab in TABS:
+        page.set_viewport_size({"width": WIDTHS[0], "height": 844})
+        page.get_by_role("tab", name=tab, exact=True).click()
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 844})
+            wanted = page.evaluate("document.documentElement.scrollWidth")
+            assert (tab, wanted) == (tab, width)
+            if tab == "Results":
+                assert shape(page) == ("tall" if width <= 700 else "wide")
 
 
 def test_taps_add_clicks_of_both_signs(phone: Visitor) -> None:

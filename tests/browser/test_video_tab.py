@@ -325,6 +325,13 @@ def test_a_click_on_the_agreement_goes_to_the_dip(opened: Viewer) -> None:
     )
     opened.do("go_to_doubt")
     opened.shows(low[0])
+    areas = [disc((HIGH, WIDE), 296 + 4 * frame, 80, 20).sum() for frame in range(FRAMES)]
+    gone = next(frame for frame, area in enumerate(areas) if area < 0.02 * areas[0])
+    expect(doubt).to_contain_text(
+        f"From 0:{float(gone / FPS):04.1f} on neither model sees Object 1; if it is still there"
+    )
+    opened.do("go_to_doubt")
+    opened.shows(gone)
     expect(doubt).to_be_hidden()
     opened.go(0)
     opened.prompt(200, 80, 2)  # to be tracked again: nothing is known of it yet

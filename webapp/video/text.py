@@ -30,6 +30,7 @@ VIDEO = {
     "doubt_on": "From {from} on",
     "doubt_until": "From {from} to {until}",
     "doubt_masks": "{when} the two masks of {object} disagree; correct them there.",
+    "doubt_gone": "{when} neither model sees {object}; if it is still there, click it there.",
     "doubt_truth": "{when} less than half of SAM2Refiner's mask of {object} is right; correct it there.",
     "go_to_doubt": "Go there",
     "go_to_doubt_hint": "Shows the first of these frames; a click where the mask is wrong corrects it",

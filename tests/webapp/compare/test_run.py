@@ -30,6 +30,7 @@ from webapp.compare.scatter import scatter
 from webapp.compare.scores import (
     CLICKS,
     RANDOM,
+    PictureRow,
     Plan,
     Row,
     Sample,
@@ -333,6 +334,16 @@ def test_every_picture_is_a_point_at_its_mean_scores() -> None:
     for node, one in zip(points, comparison.pictures, strict=True):
         above = 400 - float(node.get("cy", 0)) - 44 >= float(node.get("cx", 0)) - 44 - 0.1
         assert above == (one.sam2refiner_iou >= one.sam2_iou)
+
+
+@pytest.mark.parametrize("lowest", [0.0, 0.31, 0.5, 0.79, 0.93, 1.0])
+def test_the_ticks_of_the_points_are_whole_and_evenly_spaced(lowest: float) -> None:
+    row = PictureRow("p", "file:p", 1, lowest, 1.0, 1.0, 1.0)
+    said = [node.text for node in ElementTree.fromstring(scatter([row])).iter() if node.text]
+    across = [int(text) for text in said if text.isdigit()][::2]
+    assert across[0] <= 100 * lowest
+    assert across[-1] == 100
+    assert len(set(np.diff(across))) == 1
 
 
 def test_the_page_shows_the_numbers_and_escapes_names() -> None:

@@ -301,6 +301,6 @@ studio.painting = (() => {
 
   return {
     ERROR_COLORS, MODEL_COLORS, aim, drawMask, layersOf, maskLayer, maskSheet, outlined, painters, paintContour, paintModel,
-    paintPane, pictureSheet, rgb, scratch, tinted, turnedMask, viewKey,
+    paintPane, pictureSheet, rgb, runLengths, scratch, tinted, turnedMask, viewKey,
   };
 })();
