@@ -20,6 +20,9 @@ EVENTS = {
     "clip": ("video-canvas", "open_file"),
     "animation": ("video-canvas", "open_file"),
     "zip": ("compare-run", "click"),
+    "edit": ("prompt-canvas", "edit_prompts"),
+    "differences": ("prompt-canvas", "show_differences"),
+    "clip edit": ("video-canvas", "edit_prompts"),
 }
 
 
