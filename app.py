@@ -31,10 +31,10 @@ from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker
 from webapp.page import build_page, launch
+from webapp.serving.visitors import current_visitor
 from webapp.shared.examples import installed
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads
-from webapp.shared.visitors import current_visitor
 from webapp.video.clip_files import video_studio
 from webapp.video.context import Pace, VideoStudio
 

@@ -10,6 +10,7 @@ The rooms; each may import those below it:
 - `webapp.compare`: the compare tab, which reads the image tab's state.
 - `webapp.image`, `webapp.video`: the tabs of pictures and of clips, which never meet.
 - `webapp.browser`: the two components with their pages, styles and scripts.
+- `webapp.serving`: who visits, whose turn it is, whether all is well, and how it ends.
 - `webapp.shared`: messages, edits, events, words, limits, and whatever else the tabs have in common.
 
 A click on a picture:
@@ -33,7 +34,7 @@ differ and how far they agree (`webapp.image.differences.differences_value`).
 
 A file that is uploaded:
 
-1. `panes/files.js` sends it; `webapp.shared.visitors.Visitors` gives each browser a cookie, and
+1. `panes/files.js` sends it; `webapp.serving.visitors.Visitors` gives each browser a cookie, and
 2. moves what gradio has stored into a folder of its own: `webapp.shared.uploads.Uploads.add`.
 3. The event that names it gets it by `webapp.shared.uploads.Uploads.file`, if the same visitor asks,
    and has it decoded by a `refiner.files.reading.Reader`, in a process of its own.
@@ -63,7 +64,7 @@ To add
   `refiner.clips.exports.EXPORTS`, with its name in `webapp.video.exporting.EXPORTS`.
 - a kind of prompt: a field of `refiner.types.Prompts`, an edit in `webapp.shared.messages.ACTIONS`
   and in `panes/scene.js`, its values in `refiner.files.results.prompts_value`.
-- a word on the server's health: `webapp.shared.health.Health`.
+- a word on the server's health: `webapp.serving.health.Health`.
 - an endpoint: a typed method of `webapp.api.endpoints.Endpoints`, added in
   `webapp.api.endpoints.build_api`.
 """

@@ -22,13 +22,13 @@ from webapp.compare.tab import build_compare_tab
 from webapp.compare.variants import Loader
 from webapp.image.backbone_choice import build_heading
 from webapp.image.tab import build_image_tab
+from webapp.serving.health import Doorway, Health, end_on_sigterm
+from webapp.serving.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
 from webapp.shared import text
 from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
-from webapp.shared.health import Doorway, Health, end_on_sigterm
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import KEPT_SECONDS, Uploads
-from webapp.shared.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
 from webapp.video.context import VideoStudio
 from webapp.video.tab import build_video_tab
 

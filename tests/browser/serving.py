@@ -86,9 +86,9 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     from refiner.files.reading import HERE
     from webapp.page import build_page, launch
+    from webapp.serving.visitors import current_visitor
     from webapp.shared.limits import Limits
     from webapp.shared.uploads import Uploads
-    from webapp.shared.visitors import current_visitor
     from webapp.video.clip_files import video_studio
 
     limits = Limits(file_megabytes=2)
