@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import psutil
 
 from tests.fuzz.raid import Host
-from tests.load.visitors import Diary, Known, click_through, track_through
+from tests.load.visitors import Day, Diary, Known, click_through, track_through
 
 BEATS = 6
 """How often the server's memory is looked at in a crowd's time."""
@@ -38,25 +38,27 @@ class Crowd:
 
 def gather(host: Host, crowd: Crowd, known: Known) -> Iterator[str]:
     """Let a crowd in; yield what is to be told of it, line by line."""
-    end = threading.Event()
-    busy, used = psutil.cpu_times(), host.process.cpu_times()
+    day = Day(threading.Barrier(crowd.visitors + 1))
     with ThreadPoolExecutor(crowd.visitors) as threads:
         tracking = [
-            threads.submit(track_through, host.url, crowd.pause, end) for _ in range(crowd.trackers)
+            threads.submit(track_through, host.url, crowd.pause, day) for _ in range(crowd.trackers)
         ]
         clicking = [
-            threads.submit(click_through, host.url, place, crowd.pause, known, end)
+            threads.submit(click_through, host.url, place, crowd.pause, known, day)
             for place in range(crowd.visitors - crowd.trackers)
         ]
+        day.begin.wait()
+        busy, used = psutil.cpu_times(), host.process.cpu_times()
         memory = []
         for _ in range(BEATS):
             time.sleep(crowd.seconds / BEATS)
-            memory.append(f"{host.memory / 1e6:.0f}")
-        end.set()
+            own = host.process.memory_info().rss
+            memory.append(f"{own / 1e6:.0f} + {(host.memory - own) / 1e6:.0f}")
+        day.end.set()
         diaries = [one.result() for one in clicking]
         trackers = [one.result() for one in tracking]
     yield from _told(crowd, diaries, trackers)
-    yield f"  server's memory over time, MB: {', '.join(memory)}"
+    yield f"  memory of the server + its children over time, MB: {', '.join(memory)}"
     spent = host.process.cpu_times()
     others = _busy(psutil.cpu_times()) - _busy(busy)
     mine = spent.user + spent.system - used.user - used.system

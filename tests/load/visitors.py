@@ -53,6 +53,14 @@ class Diary:
     frames: int = 0
 
 
+@dataclass(frozen=True)
+class Day:
+    """When all have opened something, and when it is over."""
+
+    begin: threading.Barrier
+    end: threading.Event = field(default_factory=threading.Event)
+
+
 class Guest(Visitor):
     """Clicks on pictures; asks again for what was refused."""
 
@@ -143,17 +151,18 @@ def masks_alone(url: str, pictures: int, say: Callable[[int], None]) -> dict[tup
 
 
 def click_through(
-    url: str, place: int, pause: tuple[float, float], known: Known, end: threading.Event
+    url: str, place: int, pause: tuple[float, float], known: Known, day: Day
 ) -> Diary:
     """Click every so many seconds on one picture after another until it is over."""
     diary, draw, pictures = Diary(), random.Random(place), 1 + max(number for number, _ in known)
     guest = Guest(url, diary)
     number = place % pictures
     try:
+        guest.open_picture(number)
+        day.begin.wait()
+        end = day.end
         end.wait(draw.uniform(0, pause[1]))
         while not end.is_set():
-            with _timed(diary.openings):
-                guest.open_picture(number)
             for count in range(CLICKS):
                 if end.wait(draw.uniform(*pause)):
                     break
@@ -162,19 +171,25 @@ def click_through(
                 diary.wrong += masks != known[number, count]
                 guest.look()
             number = (number + pictures // 2) % pictures
+            if not end.is_set():
+                with _timed(diary.openings):
+                    guest.open_picture(number)
     except Exception as error:
+        day.begin.abort()
         diary.errors.append(repr(error))
     guest.leave()
     return diary
 
 
-def track_through(url: str, pause: tuple[float, float], end: threading.Event) -> Diary:
+def track_through(url: str, pause: tuple[float, float], day: Day) -> Diary:
     """Click on a short clip and track it, again and again until it is over."""
     diary, draw = Diary(), random.Random(0)
     guest = Guest(url, diary)
     try:
         opened = guest.send(Hostile("clip", "clip.mp4", short_clip()))
         guest.picture = opened["clip"]["key"]
+        day.begin.wait()
+        end = day.end
         while not end.is_set():
             x, y = draw.randrange(20, 300), draw.randrange(20, 220)
             click = {"type": "click", "object": 1, "frame": 0, "x": x, "y": y, "positive": True}
@@ -183,6 +198,7 @@ def track_through(url: str, pause: tuple[float, float], end: threading.Event) ->
             diary.frames += _track(guest, end)
             end.wait(draw.uniform(*pause))
     except Exception as error:
+        day.begin.abort()
         diary.errors.append(repr(error))
     guest.leave()
     return diary
