@@ -9,13 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 from cachetools import LRUCache
 from torch import Tensor
 
 from refiner.network.base_model import BaseFeatures
 
-CACHE_BYTES = 512 * 2**20
-"""What the embeddings of recent pictures may take, those of all models together."""
+CACHE_BYTES = min(max(psutil.virtual_memory().total // 8, 512 * 2**20), 2048 * 2**20)
+"""What the embeddings of recent pictures may take, those of all models together: an eighth of the
+machine's memory within these bounds. One of sam2-lite takes 24 MB; a picture of a visitor that finds
+no place is encoded anew with each click, which takes five times as long."""
 
 Key = tuple[object, str]
 
