@@ -64,7 +64,8 @@ To add
   `refiner.clips.exports.EXPORTS`, with its name in `webapp.video.exporting.EXPORTS`.
 - a kind of prompt: a field of `refiner.types.Prompts`, an edit in `webapp.shared.messages.ACTIONS`
   and in `panes/scene.js`, its values in `refiner.files.results.prompts_value`.
-- a word on the server's health: `webapp.serving.health.Health`.
+- a word on the server's health: `webapp.serving.health.Health`; a number for whoever runs it:
+  `webapp.shared.counts`, which `webapp.serving.metrics.Metrics` gives out.
 - an endpoint: a typed method of `webapp.api.endpoints.Endpoints`, added in
   `webapp.api.endpoints.build_api`.
 """

@@ -23,8 +23,9 @@ from webapp.compare.variants import Loader
 from webapp.image.backbone_choice import build_heading
 from webapp.image.tab import build_image_tab
 from webapp.serving.health import Doorway, Health, end_on_sigterm
+from webapp.serving.metrics import Metrics
 from webapp.serving.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
-from webapp.shared import text
+from webapp.shared import counts, text
 from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
 from webapp.shared.limits import Limits
@@ -107,6 +108,8 @@ def build_page(
         build_api(models, Inbox(reader, uploads, limits), jobs, video)
     accept_addresses(page, uploads)
     page.queue(max_size=limits.waiting)
+    if video is not None:
+        counts.CLIPS_HELD.set_function(video.store.__len__)
     page.loaded_models = lambda: models.loaded
     return page
 
@@ -153,7 +156,7 @@ def launch(
         ssr_mode=False,
         share=False,
         app_kwargs={
-            "middleware": [health, visitors, Middleware(PackedPage)],
+            "middleware": [Middleware(Metrics), health, visitors, Middleware(PackedPage)],
             "lifespan": sweeping(uploads),
         },
         **options,
