@@ -17,7 +17,8 @@ A click on a picture:
 
 1. `panes/pointer.js` makes an edit of it; `panes/scene.js` shows it and sends `edit_prompts`
    (`panes/calls.js`).
-2. `webapp.image.tab.build_image_tab` has connected that event; it reaches
+2. `webapp.serving.turns.TurnQueue` has it wait for its visitor's turn. `webapp.image.tab.build_image_tab`
+   has connected that event; it reaches
 3. `webapp.shared.events.responder`: the message is read (`webapp.shared.messages.read_message`), and
 4. `webapp.image.actions.edit_picture` has each edit checked by `webapp.shared.messages.apply`,
 5. which asks the state for the next one: `webapp.shared.editing.PromptState.add_click` and

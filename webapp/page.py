@@ -24,6 +24,7 @@ from webapp.image.backbone_choice import build_heading
 from webapp.image.tab import build_image_tab
 from webapp.serving.health import Doorway, Health, end_on_sigterm
 from webapp.serving.metrics import Metrics
+from webapp.serving.turns import TurnQueue
 from webapp.serving.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
 from webapp.shared import counts, text
 from webapp.shared.backbones import Load, Models
@@ -107,8 +108,9 @@ def build_page(
             build_about_tab(limits)
         build_api(models, Inbox(reader, uploads, limits), jobs, video)
     accept_addresses(page, uploads)
-    page.queue(max_size=limits.waiting)
+    page._queue = TurnQueue(page, limits)
     if video is not None:
+        video.precedence.awaited = page._queue.awaited
         counts.CLIPS_HELD.set_function(video.store.__len__)
     page.loaded_models = lambda: models.loaded
     return page
