@@ -85,6 +85,21 @@ class Visitor:
             self.picture = value["picture"]["key"]
         return value
 
+    def call(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Call a function of the video canvas."""
+        canvas = self.ids["video-canvas"]
+        reply = self.client.post(
+            f"{self.url}/component_server",
+            json={
+                "session_hash": self.session,
+                "component_id": canvas,
+                "fn_name": name,
+                "data": values,
+            },
+        )
+        reply.raise_for_status()
+        return dict(reply.json())
+
     def ask(self, kind: str, data: list[Any] | None, message: Any) -> dict[str, Any]:
         """Join the queue and wait for the answer."""
         self.join(kind, data, message)

@@ -106,21 +106,6 @@ class Guest(Visitor):
                 raise RuntimeError(f"{kind}: {value['message']}")
             return value
 
-    def call(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Call a function of the video canvas."""
-        canvas = self.ids["video-canvas"]
-        reply = self.client.post(
-            f"{self.url}/component_server",
-            json={
-                "session_hash": self.session,
-                "component_id": canvas,
-                "fn_name": name,
-                "data": values,
-            },
-        )
-        reply.raise_for_status()
-        return dict(reply.json())
-
 
 def photo(number: int) -> bytes:
     """Return a picture of blobs, a different one for each number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -52,6 +53,7 @@ def set_up_log(environ: Mapping[str, str] = os.environ) -> bool:
     if kind:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(JsonLines())
+        sys.stdout = io.StringIO()  # what gradio prints when it starts is no JSON
         logging.basicConfig(handlers=[handler], force=True)
         logging.getLogger("webapp").setLevel(logging.INFO)
         LOGGING_CONFIG["loggers"].clear()  # uvicorn's own go where all go
