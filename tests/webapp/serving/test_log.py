@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
+from uvicorn.config import LOGGING_CONFIG
 
 from refiner.types import InputError
 from webapp.serving.log import JsonLines, set_up_log
@@ -46,3 +48,28 @@ def test_the_log_is_as_ever_unless_json_is_asked_for() -> None:
     assert logging.getLogger().handlers == before
     with pytest.raises(InputError, match="must be json"):
         set_up_log({"STUDIO_LOG": "xml"})
+
+
+@pytest.fixture
+def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Logging is as before afterwards."""
+    root, webapp = logging.getLogger(), logging.getLogger("webapp")
+    handlers, level = root.handlers[:], webapp.level
+    monkeypatch.setitem(LOGGING_CONFIG, "loggers", dict(LOGGING_CONFIG["loggers"]))
+    yield
+    root.handlers[:] = handlers
+    webapp.setLevel(level)
+
+
+@pytest.mark.usefixtures("restored")
+def test_all_that_is_logged_goes_to_standard_output_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    assert set_up_log({"STUDIO_LOG": "json"}) is True
+    print("* Running on local URL")  # noqa: T201
+    logging.getLogger("webapp.serving.turns").info("An event was answered.")
+    logging.getLogger("httpx").info("GET /secret")
+    assert LOGGING_CONFIG["loggers"] == {}
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["message"] for line in lines] == ["An event was answered."]
