@@ -92,9 +92,10 @@ class TurnQueue(Queue):  # type: ignore[misc]
 
     async def process_events(self, events: Any, batch: bool, begin_time: float, fn: Any) -> None:
         """Answer events, and take the time."""
-        name, waited = self._name(fn), time.monotonic() - events[0].enqueue_time
-        await super().process_events(events, batch, begin_time, fn)
-        seconds = time.monotonic() - events[0].enqueue_time
+        asked = events[0].enqueue_time
+        waited = time.monotonic() - asked
+        await super().process_events(events, batch, begin_time, fn)  # also ends the visitor's turn
+        name, seconds = self._name(fn), time.monotonic() - asked
         counts.QUEUED_SECONDS.labels(name).observe(waited)
         counts.EVENT_SECONDS.labels(name).observe(seconds)
         numbers = {"event": name, "waited": round(waited, 3), "seconds": round(seconds, 3)}
