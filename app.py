@@ -32,6 +32,7 @@ from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker
 from webapp.page import build_page, launch
+from webapp.serving.leftovers import own_folder
 from webapp.serving.log import set_up_log
 from webapp.serving.visitors import current_visitor
 from webapp.shared.counts import EMBEDDING_BYTES
@@ -146,9 +147,10 @@ def main() -> int:
     EMBEDDING_BYTES.set_function(lambda: SHARED_CACHE.nbytes)
     try:
         quiet = set_up_log()
-        uploads = Uploads(Path(get_upload_folder()), current_visitor)
-        page = _page(arguments, uploads)
-        launch(page, uploads, arguments.host, arguments.port, mcp_server=True, quiet=quiet)
+        with own_folder(Path(get_upload_folder())) as folder:
+            uploads = Uploads(folder, current_visitor)
+            page = _page(arguments, uploads)
+            launch(page, uploads, arguments.host, arguments.port, mcp_server=True, quiet=quiet)
     except (InputError, OSError) as error:
         sys.stderr.write(f"app.py: {error}\n")
         return 2

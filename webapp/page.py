@@ -23,7 +23,6 @@ from webapp.compare.variants import Loader
 from webapp.image.backbone_choice import build_heading
 from webapp.image.tab import build_image_tab
 from webapp.serving.health import Doorway, Health, end_on_sigterm
-from webapp.serving.leftovers import cleaned
 from webapp.serving.metrics import Metrics
 from webapp.serving.turns import TurnQueue
 from webapp.serving.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
@@ -145,23 +144,22 @@ def launch(
     end_on_sigterm(page, doorway)
     health = Middleware(Health, doorway=doorway)
     visitors = Middleware(Visitors, uploads=uploads, forget=page.upload_file_set.discard)
-    with cleaned(uploads.root):
-        return page.launch(
-            server_name=host,
-            server_port=port,
-            theme=gr.themes.Base(font=SANS, font_mono=MONO, primary_hue="blue"),
-            head=f"<style>{STYLE.read_text(encoding='utf-8')}</style>",
-            max_file_size=f"{max(limits.file_megabytes, limits.video_megabytes)}mb",
-            state_session_capacity=limits.sessions,
-            show_error=False,
-            run_history=False,
-            footer_links=[],
-            allowed_paths=[],
-            ssr_mode=False,
-            share=False,
-            app_kwargs={
-                "middleware": [Middleware(Metrics), health, visitors, Middleware(PackedPage)],
-                "lifespan": sweeping(uploads),
-            },
-            **options,
-        )
+    return page.launch(
+        server_name=host,
+        server_port=port,
+        theme=gr.themes.Base(font=SANS, font_mono=MONO, primary_hue="blue"),
+        head=f"<style>{STYLE.read_text(encoding='utf-8')}</style>",
+        max_file_size=f"{max(limits.file_megabytes, limits.video_megabytes)}mb",
+        state_session_capacity=limits.sessions,
+        show_error=False,
+        run_history=False,
+        footer_links=[],
+        allowed_paths=[],
+        ssr_mode=False,
+        share=False,
+        app_kwargs={
+            "middleware": [Middleware(Metrics), health, visitors, Middleware(PackedPage)],
+            "lifespan": sweeping(uploads),
+        },
+        **options,
+    )

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
@@ -117,13 +117,16 @@ def serving(folder: Path, example: ExampleSource) -> Iterator[tuple[str, Knobs]]
 
 @contextmanager
 def server_process(
-    folder: Path, example: ExampleSource, port: int = 0
+    folder: Path,
+    example: ExampleSource,
+    port: int = 0,
+    run: Callable[[int, Path, ExampleSource, Knobs], None] = serve,
 ) -> Iterator[tuple[str, Knobs, multiprocessing.process.BaseProcess]]:
-    """Give the process of the app, too; it listens on `port`, or on a free one."""
+    """Give the process of the app, too; it listens on `port`, or on a free one; `run` runs it."""
     spawn = multiprocessing.get_context("spawn")
     knobs = Knobs(spawn.Value("d", 0.0), spawn.Value("i", 0), spawn.Value("i", 0))
     port = port or free_port()
-    process = spawn.Process(target=serve, args=(port, folder, example, knobs), daemon=True)
+    process = spawn.Process(target=run, args=(port, folder, example, knobs), daemon=True)
     process.start()
     try:
         url = f"http://127.0.0.1:{port}"

@@ -9,22 +9,29 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.browser.serving import server_process
+from tests.browser.serving import Knobs, serve, server_process
 from tests.fuzz.hostile import Hostile, encoded, short_clip, sound
 from tests.fuzz.visitor import Visitor
 from webapp.shared.examples import ExampleSource
 
+KINDS = {"uploads", "photos", "clips", "scratch"}
 CLICK = {"type": "click", "object": 1, "frame": 0, "x": 50, "y": 50, "positive": True}
 ANIMATION = Hostile("animation", "animation.gif", sound("animation")[0])
 
 
-def files(folder: Path) -> set[str]:
-    """The kinds of files below a folder: where they lie, but for folders named at random."""
-    found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
-    parts = (path.relative_to(folder).parts for path in found)
-    return {
-        way[0] if way[0] in ("uploads", "photos", "clips", "scratch") else way[-1] for way in parts
-    }
+def serve_own(port: int, root: Path, example: ExampleSource, knobs: Knobs) -> None:
+    """Run the app with a folder of its own below `root`, as `app.py` does."""
+    from webapp.serving.leftovers import own_folder
+
+    with own_folder(root) as folder:
+        serve(port, folder, example, knobs)
+
+
+def files(root: Path) -> set[str]:
+    """The kinds of files below a folder, by where they lie in those of servers."""
+    found = (Path(place, name) for place, _, names in os.walk(root) for name in names)
+    parts = (path.relative_to(root).parts for path in found)
+    return {way[1] for way in parts if way[1] in KINDS}
 
 
 def open_clip(url: str) -> Visitor:
@@ -52,8 +59,7 @@ def test_the_next_server_deletes_what_a_killed_one_left(
     example: ExampleSource, tmp_path: Path
 ) -> None:
     root = tmp_path / "root"
-    with server_process(root, example) as (url, knobs, process):
-        own = files(root)
+    with server_process(root, example, run=serve_own) as (url, knobs, process):
         exports, opens, pictures = open_clip(url), Visitor(url), Visitor(url)
         work(exports, "start_track", "done")
         opens.send(ANIMATION)
@@ -64,11 +70,11 @@ def test_the_next_server_deletes_what_a_killed_one_left(
         work(tracks, "start_track", "running")
         exports.call("start_export", {"clip": exports.picture, "name": "comparison"})
         pictures.upload("clip.mp4", short_clip())
-        assert files(root) == own | {"uploads", "photos", "clips", "scratch"}
         process.kill()
         process.join()
-        assert files(root) == own | {"uploads", "photos", "clips", "scratch"}
-        count = sum(len(names) for _, _, names in os.walk(root))
-    with server_process(root, example):
-        assert files(root) == own
-        assert sum(len(names) for _, _, names in os.walk(root)) < count
+        assert files(root) == KINDS
+        (killed,) = root.iterdir()
+    with server_process(root, example, run=serve_own):
+        assert files(root) == set()
+        assert not killed.exists()
+    assert list(root.iterdir()) == []

@@ -26,7 +26,7 @@ STARTS_WITHIN = 180.0
 GONE_WITHIN = 90.0
 UPLOADS_A_VISIT = 40
 ROUNDS = 3
-OWN = ("uploads", "photos", "clips", "scratch", ".studio")
+OWN = ("uploads", "photos", "clips")
 """Folders under the root where visitors' files may lie, beside gradio's of hexadecimal names."""
 
 

@@ -1,12 +1,10 @@
-"""What servers that were killed have left: deleted when the next one starts on the same folder."""
+"""A folder for all that one server writes; after a kill the next server deletes it."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,39 +12,48 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # on Windows, where nothing is deleted
+except ImportError:  # on Windows, where a killed server's folder stays
     fcntl = None  # type: ignore[assignment]
 
-_RUNNING = ".studio"
-SCRATCH = "scratch"
-_BEGAN = time.time()
-_LEFT = re.compile(rf"uploads|photos|clips|{SCRATCH}|[0-9a-f]{{16}}|tmp\w{{8}}")
-"""Names below the root that are the app's: gradio's own folders have longer ones."""
+_NAME, _UNREADY = "studio-", "new-studio-"
+_LOCKED = ".running"
 
 
 @contextmanager
-def cleaned(root: Path) -> Iterator[None]:
-    """Delete what was left below `root` before this process began, unless another server runs there.
+def own_folder(root: Path) -> Iterator[Path]:
+    """Make a folder below `root` for this server's files, temporary ones too, and delete it at the end.
 
-    Temporary files lie there, too, from now on: they are found again after a kill.
-
-    Args:
-        root: the folder that gradio stores uploads under.
+    Those of servers that were killed are deleted first. A lock tells them from those in use: it goes
+    with its process, however that ends.
     """
-    scratch = root / SCRATCH
     root.mkdir(parents=True, exist_ok=True)
-    with (root / _RUNNING).open("a") as running:
-        if _is_alone(running):
-            _delete(root, _BEGAN)
-        _share(running)
-        scratch.mkdir(exist_ok=True)
-        os.environ["GRADIO_TEMP_DIR"] = str(root)  # where it is by default follows `tempdir`
-        tempfile.tempdir = str(scratch)
-        yield
+    _delete_unused(root)
+    unready = Path(tempfile.mkdtemp(prefix=_UNREADY, dir=root))
+    with (unready / _LOCKED).open("w") as running:
+        _is_locked_here(running)
+        folder = unready.rename(root / unready.name.replace(_UNREADY, _NAME))
+        (folder / "scratch").mkdir()
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)
+        tempfile.tempdir = str(folder / "scratch")
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_alone(running: IO[str]) -> bool:
-    """Lock a file for this server alone; the lock goes with the process, however that ends."""
+def _delete_unused(root: Path) -> None:
+    for folder in root.glob(f"{_NAME}*"):
+        try:
+            with (folder / _LOCKED).open("r+") as running:
+                unused = _is_locked_here(running)
+        except OSError:  # it is no server's, or another one is just deleting it
+            continue
+        if unused:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_locked_here(running: IO[str]) -> bool:
+    """Lock a file, unless it is locked; return whether that was done."""
     if fcntl is None:
         return False
     try:
@@ -54,22 +61,3 @@ def _is_alone(running: IO[str]) -> bool:
     except OSError:
         return False
     return True
-
-
-def _share(running: IO[str]) -> None:
-    if fcntl is not None:
-        fcntl.flock(running, fcntl.LOCK_SH)
-
-
-def _delete(root: Path, before: float) -> None:
-    for top in root.iterdir():
-        if not _LEFT.fullmatch(top.name):
-            continue
-        own = top.name in ("uploads", "photos", "clips", SCRATCH)
-        for path in top.iterdir() if own else [top]:
-            if path.lstat().st_mtime >= before:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)

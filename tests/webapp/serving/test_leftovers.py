@@ -1,60 +1,48 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from webapp.serving.leftovers import cleaned
+from webapp.serving.leftovers import own_folder
 
 pytestmark = pytest.mark.skipif(
     os.name == "nt", reason="there are no locks that end with a process"
 )
-LEFT = ("uploads/a/photo.png", "photos/b", "clips/c/clip", "scratch/d/stills.mkv", "0" * 16 + "/x")
-OTHERS = ("0" * 64 + "/gradio.png", "notes/mine.txt", "tmp.txt")
 
 
 @pytest.fixture(autouse=True)
-def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is temporary goes where it went before the test."""
+def _places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is temporary go where it went before, once the test is over."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", tempfile.gettempdir())
     monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
-    yield
 
 
-def write(root: Path, *names: str, old: bool) -> None:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
-        for changed in (path, path.parent):
-            os.utime(changed, (0, 0) if old else None)
+def test_all_that_a_server_writes_is_gone_at_its_end(tmp_path: Path) -> None:
+    with own_folder(tmp_path) as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        assert Path(tempfile.mkdtemp()).parent == folder / "scratch"
+    assert list(tmp_path.iterdir()) == []
 
 
-def left(root: Path) -> set[str]:
-    paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    return {str(path) for path in paths if path.name != ".studio"}
+def test_what_a_killed_server_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    with own_folder(tmp_path) as folder:
+        shutil.copytree(folder, killed := tmp_path / "studio-killed")
+    (tmp_path / "studio-notes").mkdir()
+    (tmp_path / "gradio.png").touch()
+    with own_folder(tmp_path) as folder:
+        assert not killed.exists()
+        assert {path.name for path in tmp_path.iterdir()} == {
+            folder.name,
+            "studio-notes",
+            "gradio.png",
+        }
 
 
-def test_what_a_former_server_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
-    write(tmp_path, *LEFT, *OTHERS, old=True)
-    write(tmp_path, "1" * 16 + "/new.jpg", "uploads/e/new.png", old=False)
-    with cleaned(tmp_path):
-        assert left(tmp_path) == {*OTHERS, "1" * 16 + "/new.jpg", "uploads/e/new.png"}
-
-
-def test_while_another_server_runs_nothing_is_deleted(tmp_path: Path) -> None:
-    with cleaned(tmp_path):
-        write(tmp_path, *LEFT, old=True)
-        with cleaned(tmp_path):
-            assert left(tmp_path) == set(LEFT)
-    with cleaned(tmp_path):
-        assert left(tmp_path) == set()
-
-
-def test_what_is_temporary_lies_where_it_is_found_again(tmp_path: Path) -> None:
-    with cleaned(tmp_path):
-        assert Path(tempfile.mkdtemp()).parent == tmp_path / "scratch"
-        assert os.environ["GRADIO_TEMP_DIR"] == str(tmp_path)
+def test_two_servers_spare_each_other(tmp_path: Path) -> None:
+    with own_folder(tmp_path) as one, own_folder(tmp_path) as other:
+        assert one != other
+        assert (one / "scratch").is_dir() and (other / "scratch").is_dir()
