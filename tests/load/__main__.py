@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from tests.load.crowd import Crowd, gather
 from tests.load.visitors import masks_alone
 
 AT_ONCE = (0.0, 0.0)
+HEXADECIMAL = re.compile("[0-9a-f]+")
 CROWDS = (
     Crowd(32, 180, trackers=2),
     Crowd(16, 30, AT_ONCE),
@@ -40,9 +42,9 @@ def main() -> None:
         )
         crowds = (Crowd(options.visitors, 180, **pause),)
     with tempfile.TemporaryDirectory() as folder:
-        environ = {"PORT": "{port}", "XDG_CACHE_HOME": str(Path.home() / ".cache")}
+        cache = str(Path.home() / ".cache")  # what OpenVINO has compiled
         ask = [str(ROOT / "app.py"), "--device", "cpu", "--port", "{port}"]
-        with running(Path(folder) / "host", ask, XDG_CACHE_HOME=environ["XDG_CACHE_HOME"]) as host:
+        with running(Path(folder) / "host", ask, XDG_CACHE_HOME=cache) as host:
             _visit(host, crowds, options)
         _say(f"files left after the end: {_places(host)}")
 
@@ -50,7 +52,7 @@ def main() -> None:
 def _visit(host: Host, crowds: tuple[Crowd, ...], options: argparse.Namespace) -> None:
     _say(f"files before: {_places(host)}")
     started = time.monotonic()
-    known = masks_alone(host.url, options.pictures, lambda number: None)
+    known = masks_alone(host.url, options.pictures)
     seconds = time.monotonic() - started
     _say(f"alone: {len(known)} clicks on {options.pictures} pictures in {seconds:.0f} s")
     for crowd in crowds:
@@ -71,12 +73,9 @@ def _visit(host: Host, crowds: tuple[Crowd, ...], options: argparse.Namespace) -
 
 def _places(host: Host) -> dict[str, int]:
     """Count the files by the folder that they lie in."""
-    places = Counter("/".join(Path(file).parts[:2]) for file in host.files())
-    named = Counter[str]()
-    for place, count in places.items():
-        published = set(Path(place).name) <= set("0123456789abcdef")
-        named["published" if published else place] += count
-    return dict(named)
+    ways = (Path(file).parts for file in host.files())
+    tops = [next((part for part in way[1:-1] if "studio-" not in part), way[-1]) for way in ways]
+    return dict(Counter("published" if HEXADECIMAL.fullmatch(top) else top for top in tops))
 
 
 def _say(line: str) -> None:

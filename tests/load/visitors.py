@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,7 +122,7 @@ def point(number: int, count: int) -> tuple[int, int]:
     return draw.randrange(20, WIDTH - 20), draw.randrange(20, HEIGHT - 20)
 
 
-def masks_alone(url: str, pictures: int, say: Callable[[int], None]) -> dict[tuple[int, int], str]:
+def masks_alone(url: str, pictures: int) -> dict[tuple[int, int], str]:
     """Click through the pictures as the only visitor; return the masks."""
     found = {}
     guest = Guest(url, Diary())
@@ -130,7 +130,6 @@ def masks_alone(url: str, pictures: int, say: Callable[[int], None]) -> dict[tup
         guest.open_picture(number)
         for count in range(CLICKS):
             found[number, count] = guest.click(number, count)
-        say(number)
     guest.leave()
     return found
 
