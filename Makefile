@@ -10,7 +10,7 @@ EVALUATE = $(BIN)/python -m refiner evaluate --manifest $(MANIFEST) --split val
 EVALUATE_MORE = $(BIN)/python -m refiner evaluate --manifest $(MORE) --split val
 RESULTS := assets/results
 
-.PHONY: run test fuzz bench results report lock audit audit-online clean
+.PHONY: run test fuzz load bench results report lock audit audit-online clean
 
 run: $(VENV)/.run
 	PORT=$(PORT) $(BIN)/python app.py
@@ -27,6 +27,10 @@ test: $(VENV)/.dev
 # Hostile uploads to a running app, and kills of what it works with: some ten minutes.
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz
+
+# 16 to 64 visitors at a running app with the embedded model: some ten minutes.
+load: $(VENV)/.dev
+	$(BIN)/python -m tests.load
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.machine

@@ -25,16 +25,20 @@ from refiner.config import BACKBONES, LITE, MODULES, VARIANTS, weights_name
 from refiner.files.decoding.walled import WalledReader
 from refiner.network.checkpoint import HQ
 from refiner.predict.borrowed import BorrowedSegmenter, BorrowedTracker, Lender, load_lender
+from refiner.predict.embedding_cache import SHARED_CACHE
 from refiner.predict.loading import load_any, load_segmenter, use_own_cores
 from refiner.predict.segmenter import ImageSegmenter
 from refiner.predict.tracker import load_tracker
 from refiner.types import InputError, Segmenter
 from refiner.video_types import Tracker
 from webapp.page import build_page, launch
+from webapp.serving.leftovers import own_folder
+from webapp.serving.log import set_up_log
+from webapp.serving.visitors import current_visitor
+from webapp.shared.counts import EMBEDDING_BYTES
 from webapp.shared.examples import installed
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import Uploads
-from webapp.shared.visitors import current_visitor
 from webapp.video.clip_files import video_studio
 from webapp.video.context import Pace, VideoStudio
 
@@ -140,10 +144,13 @@ def main() -> int:
     """Run until interrupted; return the exit code."""
     arguments = _arguments()
     use_own_cores()
+    EMBEDDING_BYTES.set_function(lambda: SHARED_CACHE.nbytes)
     try:
-        uploads = Uploads(Path(get_upload_folder()), current_visitor)
-        page = _page(arguments, uploads)
-        launch(page, uploads, arguments.host, arguments.port, mcp_server=True)
+        quiet = set_up_log()
+        with own_folder(Path(get_upload_folder())) as folder:
+            uploads = Uploads(folder, current_visitor)
+            page = _page(arguments, uploads)
+            launch(page, uploads, arguments.host, arguments.port, mcp_server=True, quiet=quiet)
     except (InputError, OSError) as error:
         sys.stderr.write(f"app.py: {error}\n")
         return 2

@@ -10,13 +10,15 @@ The rooms; each may import those below it:
 - `webapp.compare`: the compare tab, which reads the image tab's state.
 - `webapp.image`, `webapp.video`: the tabs of pictures and of clips, which never meet.
 - `webapp.browser`: the two components with their pages, styles and scripts.
+- `webapp.serving`: who visits, whose turn it is, whether all is well, and how it ends.
 - `webapp.shared`: messages, edits, events, words, limits, and whatever else the tabs have in common.
 
 A click on a picture:
 
 1. `panes/pointer.js` makes an edit of it; `panes/scene.js` shows it and sends `edit_prompts`
    (`panes/calls.js`).
-2. `webapp.image.tab.build_image_tab` has connected that event; it reaches
+2. `webapp.serving.turns.TurnQueue` has it wait for its visitor's turn. `webapp.image.tab.build_image_tab`
+   has connected that event; it reaches
 3. `webapp.shared.events.responder`: the message is read (`webapp.shared.messages.read_message`), and
 4. `webapp.image.actions.edit_picture` has each edit checked by `webapp.shared.messages.apply`,
 5. which asks the state for the next one: `webapp.shared.editing.PromptState.add_click` and
@@ -33,7 +35,7 @@ differ and how far they agree (`webapp.image.differences.differences_value`).
 
 A file that is uploaded:
 
-1. `panes/files.js` sends it; `webapp.shared.visitors.Visitors` gives each browser a cookie, and
+1. `panes/files.js` sends it; `webapp.serving.visitors.Visitors` gives each browser a cookie, and
 2. moves what gradio has stored into a folder of its own: `webapp.shared.uploads.Uploads.add`.
 3. The event that names it gets it by `webapp.shared.uploads.Uploads.file`, if the same visitor asks,
    and has it decoded by a `refiner.files.reading.Reader`, in a process of its own.
@@ -63,7 +65,8 @@ To add
   `refiner.clips.exports.EXPORTS`, with its name in `webapp.video.exporting.EXPORTS`.
 - a kind of prompt: a field of `refiner.types.Prompts`, an edit in `webapp.shared.messages.ACTIONS`
   and in `panes/scene.js`, its values in `refiner.files.results.prompts_value`.
-- a word on the server's health: `webapp.shared.health.Health`.
+- a word on the server's health: `webapp.serving.health.Health`; a number for whoever runs it:
+  `webapp.shared.counts`, which `webapp.serving.metrics.Metrics` gives out.
 - an endpoint: a typed method of `webapp.api.endpoints.Endpoints`, added in
   `webapp.api.endpoints.build_api`.
 """

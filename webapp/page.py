@@ -22,13 +22,15 @@ from webapp.compare.tab import build_compare_tab
 from webapp.compare.variants import Loader
 from webapp.image.backbone_choice import build_heading
 from webapp.image.tab import build_image_tab
-from webapp.shared import text
+from webapp.serving.health import Doorway, Health, end_on_sigterm
+from webapp.serving.metrics import Metrics
+from webapp.serving.turns import TurnQueue
+from webapp.serving.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
+from webapp.shared import counts, text
 from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
-from webapp.shared.health import Doorway, Health, end_on_sigterm
 from webapp.shared.limits import Limits
 from webapp.shared.uploads import KEPT_SECONDS, Uploads
-from webapp.shared.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
 from webapp.video.context import VideoStudio
 from webapp.video.tab import build_video_tab
 
@@ -106,7 +108,10 @@ def build_page(
             build_about_tab(limits)
         build_api(models, Inbox(reader, uploads, limits), jobs, video)
     accept_addresses(page, uploads)
-    page.queue(max_size=limits.waiting)
+    page._queue = TurnQueue(page, limits)
+    if video is not None:
+        video.precedence.awaited = page._queue.awaited
+        counts.CLIPS_HELD.set_function(video.store.__len__)
     page.loaded_models = lambda: models.loaded
     return page
 
@@ -153,7 +158,7 @@ def launch(
         ssr_mode=False,
         share=False,
         app_kwargs={
-            "middleware": [health, visitors, Middleware(PackedPage)],
+            "middleware": [Middleware(Metrics), health, visitors, Middleware(PackedPage)],
             "lifespan": sweeping(uploads),
         },
         **options,

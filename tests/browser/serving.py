@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import Synchronized
@@ -97,9 +97,9 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     from refiner.files.reading import HERE
     from webapp.page import build_page, launch
+    from webapp.serving.visitors import current_visitor
     from webapp.shared.limits import Limits
     from webapp.shared.uploads import Uploads
-    from webapp.shared.visitors import current_visitor
     from webapp.video.clip_files import video_studio
 
     limits = Limits(file_megabytes=2)
@@ -128,13 +128,16 @@ def serving(folder: Path, example: ExampleSource) -> Iterator[tuple[str, Knobs]]
 
 @contextmanager
 def server_process(
-    folder: Path, example: ExampleSource, port: int = 0
+    folder: Path,
+    example: ExampleSource,
+    port: int = 0,
+    run: Callable[[int, Path, ExampleSource, Knobs], None] = serve,
 ) -> Iterator[tuple[str, Knobs, multiprocessing.process.BaseProcess]]:
-    """Give the process of the app, too; it listens on `port`, or on a free one."""
+    """Give the process of the app, too; it listens on `port`, or on a free one; `run` runs it."""
     spawn = multiprocessing.get_context("spawn")
     knobs = Knobs(spawn.Value("d", 0.0), spawn.Value("i", 0), spawn.Value("i", 0))
     port = port or free_port()
-    process = spawn.Process(target=serve, args=(port, folder, example, knobs), daemon=True)
+    process = spawn.Process(target=run, args=(port, folder, example, knobs), daemon=True)
     process.start()
     try:
         url = f"http://127.0.0.1:{port}"

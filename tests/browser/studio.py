@@ -149,7 +149,7 @@ class Visitor:
             self.wait_fact("prompts", clicks)
         self.page.wait_for_function(
             "() => document.querySelector('.about-picture')?.textContent"
-            " && !/^(Working|Opening|Sending)/.test(document.querySelector('.status').textContent)"
+            " && !/^(Working|Opening|Sending|Others)/.test(document.querySelector('.status').textContent)"
         )
         self.painted()
 

@@ -65,6 +65,40 @@ def test_a_server_told_to_end_answers_what_runs_refuses_the_rest_and_leaves_noth
             one.close()
 
 
+def test_what_runs_and_waits_is_counted_without_naming_a_visitor(
+    example: ExampleSource, photo: Any, tmp_path: Path
+) -> None:
+    with server_process(tmp_path, example) as (url, knobs, _):
+        client = Client(url, verbose=False)
+        client.predict(photo, [[20, 30, 1]], None, api_name="/compare_image")
+        assert metric(url, 'studio_event_seconds_count{event="compare_image"}') == 1
+        assert metric(url, "process_resident_memory_bytes") > 1e6
+        assert metric(url, "studio_clips_held") == 0
+        knobs.seconds.value = 1.0
+        jobs = [
+            client.submit(photo, [[20, 30, 1]], None, api_name="/compare_image") for _ in range(3)
+        ]
+        while metric(url, "studio_events_running") != 1 or metric(url, "studio_events_waiting") < 1:
+            assert not all(job.done() for job in jobs)
+            time.sleep(0.05)
+        for job in jobs:
+            job.result(timeout=20)
+        said = metrics(url)
+        cookie = client.cookies["studio_visitor"]
+        assert not any(word in said for word in (cookie, client.session_hash, "photo.png"))
+        client.close()
+
+
+def metrics(url: str) -> str:
+    with urlopen(f"{url}/metrics", timeout=5) as reply:
+        return str(reply.read().decode())
+
+
+def metric(url: str, name: str) -> float:
+    lines = (line.rsplit(" ", 1) for line in metrics(url).splitlines())
+    return next(float(value) for key, value in lines if key == name)
+
+
 def test_a_second_signal_ends_it_at_once(
     example: ExampleSource, photo: Any, tmp_path: Path
 ) -> None:

@@ -172,6 +172,11 @@ def _clip(suffix: str, size: str = f"{WIDTH}x{HEIGHT}", seconds: float = 0.6) ->
         return file.read_bytes()
 
 
+def short_clip() -> bytes:
+    """Return a clip that is soon tracked."""
+    return _clip(".mp4", "320x240", 1)
+
+
 def long_clip() -> bytes:
     """Return a clip that takes a while to open."""
     return _clip(".mp4", "640x480", 8)

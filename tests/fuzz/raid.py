@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,19 @@ class Host:
 
 @contextmanager
 def hosted(folder: Path, seconds: int) -> Iterator[Host]:
-    """Run the app with everything that it may write below `folder`."""
+    """Run the app with the fake model; what visitors leave is held for so many seconds."""
+    ask = ["-m", "tests.fuzz.server", "{port}", str(folder / "root"), str(seconds)]
+    # else gradio keeps the state of a closed page for an hour
+    with running(folder, ask, GRADIO_IS_E2E_TEST="1") as host:
+        yield host
+
+
+@contextmanager
+def running(folder: Path, ask: Sequence[str], **environ: str) -> Iterator[Host]:
+    """Run a server with everything that it may write below `folder`.
+
+    `ask` is what Python is started with, where `{port}` stands for a free one.
+    """
     places = {name: folder / name for name in ("root", "tmp", "home", "cwd")}
     for place in places.values():
         place.mkdir(parents=True)
@@ -77,10 +89,11 @@ def hosted(folder: Path, seconds: int) -> Iterator[Host]:
     env |= {"GRADIO_TEMP_DIR": str(places["root"]), "PYTHONPATH": str(ROOT)}
     env |= {"PYTHONDONTWRITEBYTECODE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
     env["MPLCONFIGDIR"] = str(Path.home() / ".cache" / "matplotlib")  # its list of fonts takes long
-    env["GRADIO_IS_E2E_TEST"] = "1"  # else gradio keeps the state of a closed page for an hour
-    ask = [sys.executable, "-m", "tests.fuzz.server", str(port), str(places["root"]), str(seconds)]
+    command = [sys.executable, *(part.format(port=port) for part in ask)]
     with log.open("wb") as out:
-        process = subprocess.Popen(ask, cwd=places["cwd"], env=env, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            command, cwd=places["cwd"], env={**env, **environ}, stdout=out, stderr=out
+        )
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(lambda: _answers(url), STARTS_WITHIN, lambda: log.read_text())

@@ -18,7 +18,7 @@ def main() -> None:
     from refiner.files.decoding.walled import WalledReader
     from refiner.types import Click, Prompts
     from webapp import page as pages
-    from webapp.shared import visitors
+    from webapp.serving import visitors
     from webapp.shared.examples import ExampleSource
     from webapp.shared.limits import Limits
     from webapp.shared.uploads import Uploads

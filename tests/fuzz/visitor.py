@@ -20,6 +20,9 @@ EVENTS = {
     "clip": ("video-canvas", "open_file"),
     "animation": ("video-canvas", "open_file"),
     "zip": ("compare-run", "click"),
+    "edit": ("prompt-canvas", "edit_prompts"),
+    "differences": ("prompt-canvas", "show_differences"),
+    "clip edit": ("video-canvas", "edit_prompts"),
 }
 
 
@@ -81,6 +84,21 @@ class Visitor:
         if kind in ("picture", "mask", "truth", "session") and value.get("picture"):
             self.picture = value["picture"]["key"]
         return value
+
+    def call(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Call a function of the video canvas."""
+        canvas = self.ids["video-canvas"]
+        reply = self.client.post(
+            f"{self.url}/component_server",
+            json={
+                "session_hash": self.session,
+                "component_id": canvas,
+                "fn_name": name,
+                "data": values,
+            },
+        )
+        reply.raise_for_status()
+        return dict(reply.json())
 
     def ask(self, kind: str, data: list[Any] | None, message: Any) -> dict[str, Any]:
         """Join the queue and wait for the answer."""

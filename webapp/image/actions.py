@@ -14,7 +14,7 @@ from webapp.image.photo import PhotoFile
 from webapp.image.state import ImageState, Picture, PictureAnswer, Scene, SceneObject
 from webapp.image.truth_brush import BRUSH_ACTIONS
 from webapp.image.truth_curve import with_scores
-from webapp.shared import text
+from webapp.shared import counts, text
 from webapp.shared.backbones import Models
 from webapp.shared.events import Act, Outcome
 from webapp.shared.examples import Example
@@ -203,6 +203,7 @@ def complete(studio: Studio, state: ImageState) -> ImageState:
     if model is not None:
         for answer_id, item in enumerate(missing, start=state.answers_made + 1):
             result = model.segment(state.current_picture.pixels, [item.prompts])
+            counts.MODEL_SECONDS.observe(result.timings.total / 1000)
             answers[item] = _answer(answer_id, result.objects[0], result.timings)
     if answers:
         state = state.with_answers(answers)

@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from refiner.types import InputError
-from webapp.shared import text
+from webapp.shared import counts, text
 from webapp.shared.messages import Message, read_message
 
 EVENT: dict[str, Any] = {
@@ -66,13 +66,16 @@ def explain(error: Exception, failure: str = text.FAILED) -> str:
         failure: the words for anything unexpected.
     """
     if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, gr.Error) and error.title in LENT_NONE:
-        return text.GPU_REFUSED.format(reason=str(error.message).strip())
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return text.DISK_FULL
-    logging.getLogger(__name__).error("Something failed on the server.", exc_info=error)
-    return failure
+        kind, words = "input", str(error)
+    elif isinstance(error, gr.Error) and error.title in LENT_NONE:
+        kind, words = "gpu", text.GPU_REFUSED.format(reason=str(error.message).strip())
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        kind, words = "disk", text.DISK_FULL
+    else:
+        kind, words = "failure", failure
+        logging.getLogger(__name__).error("Something failed on the server.", exc_info=error)
+    counts.REFUSALS.labels(kind).inc()
+    return words
 
 
 def guarded(state: ResultT, action: Callable[[], Outcome[ResultT]]) -> Outcome[ResultT]:

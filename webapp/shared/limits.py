@@ -23,7 +23,8 @@ class Limits:
         clicks: clicks of one object.
         actions: actions in one message of the browser.
         work: what the strokes of one message may cost, see `webapp.shared.messages.work_of`.
-        waiting: requests that may wait for the model.
+        waiting: requests that may wait, those of all visitors: a click and a look of each.
+        waiting_each: requests of one visitor that may wait.
         sessions: visitors whose pictures are held at the same time.
         idle_seconds: how long an idle visitor's picture is held.
         backbones: models held beside the first that visitors chose.
@@ -50,7 +51,8 @@ class Limits:
     clicks: int = 50
     actions: int = 200
     work: int = 4000
-    waiting: int = 24
+    waiting: int = 200
+    waiting_each: int = 24
     sessions: int = 100
     idle_seconds: int = 3600
     backbones: int = 2

@@ -26,6 +26,8 @@ TOUCHED_TRUTH = {
     EXAMPLE_TRUTH: "The example's mask as you touched it up.",
     UPLOADED_TRUTH: "The mask you uploaded, as you touched it up.",
 }
+ALL_WAITING = "Very many visitors are waiting just now; try again in a moment. Nothing is lost."
+OWN_WAITING = "You have asked for very much at once; wait until some of it is done."
 PUT_AWAY = "{} was put away for others meanwhile; click, and it is loaded again."
 FAILED = (
     "Something went wrong on the server; your picture and prompts are kept. Try again, or undo "
@@ -163,6 +165,7 @@ CANVAS = {
     "only_refined": "only SAM2Refiner",
     "both": "both",
     "busy": "Working…",
+    "in_line": "Others are served first; your place in the line: {place}",
     "opening": "Opening…",
     "too_large": "The file is larger than {limit} MB; save it smaller and try again.",
     "no_picture": "That is no picture; choose a JPEG, PNG or WebP file.",

@@ -183,7 +183,7 @@ def start_track(studio: VideoStudio, job: ClipJob, values: Values) -> dict[str, 
     work = Work("track")
 
     def run() -> None:
-        track(job, work, studio.tracker, studio.score, until)
+        track(job, work, studio.tracker, studio.score, until, studio.precedence.courtesy())
         studio.pace.take(work, len({item.object_id for item in state.scene.prompts(span)}))
 
     _begin(studio.trackers, job, work, partial(job.caller.copy().run, run))

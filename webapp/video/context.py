@@ -10,6 +10,7 @@ from refiner.types import Click, ImageArray, Prompts
 from refiner.video_types import FramePrompts, Tracker
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
+from webapp.shared.precedence import Precedence
 from webapp.shared.uploads import Uploads
 from webapp.video.exporting import ExportClip
 from webapp.video.open_clips import ClipJob, OpenClip, Store
@@ -80,6 +81,7 @@ class VideoStudio:
         trackers: the threads that track.
         exporters: the thread that writes files.
         pace: the measured seconds that tracking takes a frame.
+        precedence: has tracking give way to visitors who wait for a click.
     """
 
     tracker: Tracker
@@ -94,6 +96,7 @@ class VideoStudio:
     trackers: Workers
     exporters: Workers = field(default_factory=lambda: Workers(1))
     pace: Pace = field(default_factory=Pace)
+    precedence: Precedence = field(default_factory=Precedence)
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,8 +44,11 @@ def track(
     tracker: Tracker,
     score: ScoreMask | None = None,
     until: int | None = None,
+    give_way: Callable[[], None] = lambda: None,
 ) -> None:
     """Track what is missing of a clip before frame `until`, or no longer holds after a correction.
+
+    Before each frame it gives way.
 
     Raises:
         Cancelled: the visitor gave it up.
@@ -63,6 +66,7 @@ def track(
             silent = max(since - start, 0)
 
             def seen(index: int, silent: int = silent, before: int = before) -> None:
+                give_way()
                 passed = index - start if start <= index < start + silent else silent
                 work.step(max(work.done, before + passed))
 

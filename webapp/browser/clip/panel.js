@@ -1,7 +1,7 @@
 // Buttons, figures and messages of a clip. Text goes in as textContent only.
 studio.clipPanel = (() => {
   const { chosenObject, openEdits } = studio.scene;
-  const { make, openingText, percent, press, promptsUsed, showCaption, showObjects } = studio.panel;
+  const { make, openingText, percent, press, promptsUsed, showCaption, showObjects, waitingText } = studio.panel;
   const { coverageOf } = studio.tracked;
   const { isBusy } = studio.work;
   const { showLanes, showRuler } = studio.timeline;
@@ -97,7 +97,7 @@ studio.clipPanel = (() => {
     if (!app.clip) return app.labels.nothing_open;
     if (isBusy(app)) return app.cancelling ? app.labels.cancelling_status : workStatus(app);
     if (app.held.length) return app.labels.held.replace("{count}", app.held.length);
-    if (openEdits(app).length) return app.labels.busy;
+    if (openEdits(app).length) return waitingText(app, "busy");
     if (app.tool === "box") return app.labels.box_status;
     if (!prompted(app)) return app.labels.empty;
     if (firstStale(app) !== null) return app.labels.stale.replace("{frame}", firstStale(app));

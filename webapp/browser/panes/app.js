@@ -9,7 +9,7 @@
 // it is `active` its own commands, keys and `gesture` go first.
 studio.app = (() => {
   const { clampView, makeView } = studio.geometry;
-  const { listenDownloads, listenLosses, watchConnection } = studio.calls;
+  const { listenDownloads, listenLosses, listenPlaces, watchConnection } = studio.calls;
   const { painters, paintPane } = studio.painting;
   const { paintDivider, paintPrompts } = studio.prompts;
   const { showExamples } = studio.panel;
@@ -29,7 +29,7 @@ studio.app = (() => {
       root, doc, panes, stage: root.querySelector(".stage"), trigger, functions,
       labels: settings.labels, colors: settings.colors, most: settings,
       server: { objects: [], next_id: 1 }, shown: { objects: [], next_id: 1 },
-      unsent: [], flight: null, seq: 0, edits: 0, awaited: new Map(), trouble: "",
+      unsent: [], flight: null, seq: 0, edits: 0, awaited: new Map(), trouble: "", refusal: "", place: 0,
       opening: 0, opened: 0, aside: null, sending: null, sent: null, lastOpening: null,
       answers: new Map(), layers: new Map(), picture: null, image: null,
       view: makeView(), viewName: "overlay", tool: "positive", opacity: 0.5, split: 0.5, selected: 0,
@@ -112,6 +112,7 @@ studio.app = (() => {
     listenFiles(app);
     listenDownloads(app);
     listenLosses(app);
+    listenPlaces(app);
     watchConnection();
     new ResizeObserver(app.layout).observe(app.stage);
     showExamples(app, props.value.examples || []);

@@ -11,6 +11,8 @@ studio.calls = (() => {
   };
   const LONGEST = 60000;
   const LOST = "studio-lost";
+  const PLACE = "studio-place";
+  const QUEUED = /^data: \{"msg":"(estimation|process_starts)","event_id":"(\w+)"(?:,"rank":(\d+))?/gm;
   const CLOSE = 'data: {"msg": "close_stream"}\n\n';
 
   function sleep(milliseconds) {
@@ -99,23 +101,51 @@ studio.calls = (() => {
     });
   }
 
-  // The number of an event that was not sent; null if any answer may be lost.
-  function tellLost(seq) {
-    document.dispatchEvent(new CustomEvent(LOST, { detail: seq }));
+  // The number of an event that was not sent, null if any answer may be lost, and the server's words.
+  function tellLost(seq, refusal = "") {
+    document.dispatchEvent(new CustomEvent(LOST, { detail: { seq, refusal } }));
   }
 
-  // Events that were not sent, or whose answers may be lost, are asked for again at once.
+  // Events that were not sent, or whose answers may be lost, are asked for again soon.
   function listenLosses(app) {
-    document.addEventListener(LOST, ({ detail: seq }) => {
-      for (const [other, asked] of app.awaited) if (seq === null || other === seq) asked.touch(0);
+    document.addEventListener(LOST, ({ detail: { seq, refusal } }) => {
+      for (const [other, asked] of app.awaited) {
+        if (seq !== null && other !== seq) continue;
+        app.refusal = refusal;
+        asked.touch(0);
+      }
     });
   }
 
+  // Who waits is told the place in the line, 1 is the next; it is a sign that the answer will come.
+  function listenPlaces(app) {
+    document.addEventListener(PLACE, ({ detail: place }) => {
+      app.place = place;
+      if (place) for (const asked of app.awaited.values()) asked.touch();
+      app.redraw();
+    });
+  }
+
+  // Takes the places out of what gradio is told; `places` has those of a page's events.
+  function hear(text, places) {
+    for (const [, said, event, rank] of text.matchAll(QUEUED)) {
+      if (said === "estimation") places.set(event, Number(rank) + 1);
+      else places.delete(event);
+      const place = places.size ? Math.min(...places.values()) : 0;
+      document.dispatchEvent(new CustomEvent(PLACE, { detail: place }));
+    }
+  }
+
+  async function wordsOf(response) {
+    const { detail } = await response.json().catch(() => ({}));
+    return typeof detail === "string" ? detail : "";
+  }
+
   // What gradio is told instead of a failure of ours: that the event is under way.
-  function missed(response, body) {
+  async function missed(response, body) {
     const { event_data: data } = JSON.parse(body);
     if (!data || !data.seq) return response || Response.json({ error: JSON.parse(props.settings).labels.not_sent }, { status: 503 });
-    tellLost(data.seq);
+    tellLost(data.seq, response && response.status === 503 ? await wordsOf(response) : "");
     return Response.json({ event_id: "lost" });
   }
 
@@ -132,7 +162,7 @@ studio.calls = (() => {
   // Passes whole messages on; where the stream breaks gradio is told that it is closed. One that gradio
   // has ended itself loses nothing.
   function unbroken(stream, signal) {
-    const reader = stream.getReader(), decoder = new TextDecoder(), encoder = new TextEncoder();
+    const reader = stream.getReader(), decoder = new TextDecoder(), encoder = new TextEncoder(), places = new Map();
     let rest = "";
     const next = async (controller) => {
       const { done, value } = await reader.read();
@@ -143,6 +173,7 @@ studio.calls = (() => {
       rest += decoder.decode(value, { stream: true });
       const end = rest.lastIndexOf("\n\n") + 2;
       if (end < 2) return next(controller);
+      hear(rest.slice(0, end), places);
       controller.enqueue(encoder.encode(rest.slice(0, end)));
       rest = rest.slice(end);
     };
@@ -195,10 +226,13 @@ studio.calls = (() => {
     return trigger(app, name, { seq: options.seq, ...values }, touch);
   }
 
+  // What the server refused in words is said in these.
   function say(app, label) {
-    if (!label) return;
-    app.trouble = app.labels[label];
-    app.say(app.trouble);
+    const words = app.refusal || app.labels[label];
+    app.refusal = "";
+    if (!words) return;
+    app.trouble = words;
+    app.say(words);
   }
 
   function unsay(app) {
@@ -244,5 +278,5 @@ studio.calls = (() => {
     }
   }
 
-  return { PATIENCE, call, listenDownloads, listenLosses, sleep, takeAnswer, watchConnection };
+  return { PATIENCE, call, listenDownloads, listenLosses, listenPlaces, sleep, takeAnswer, watchConnection };
 })();

@@ -71,9 +71,14 @@ studio.panel = (() => {
     return (value < 10 ? value.toFixed(1) : value.toFixed(0)) + " ms";
   }
 
+  // What the page says while it waits: that it does, or after how many others its turn is.
+  function waitingText(app, label) {
+    return app.place > 1 ? app.labels.in_line.replace("{place}", app.place) : app.labels[label];
+  }
+
   // What an opening is at: a file is sent, or the server works on it.
   function openingText(app) {
-    if (!app.sending) return app.labels.opening;
+    if (!app.sending) return waitingText(app, "opening");
     const { sent, all } = app.sending, [unit, bytes, digits] = all < 1e6 ? ["kB", 1e3, 0] : ["MB", 1e6, 1];
     return app.labels.sending.replace("{percent}", Math.floor((100 * sent) / all)).replace("{unit}", unit)
       .replace("{sent}", (sent / bytes).toFixed(digits)).replace("{all}", (all / bytes).toFixed(digits));
@@ -105,6 +110,6 @@ studio.panel = (() => {
   }
 
   return {
-    make, milliseconds, openingText, percent, press, promptsUsed, showCaption, showExamples, showObjects,
+    make, milliseconds, openingText, percent, press, promptsUsed, showCaption, showExamples, showObjects, waitingText,
   };
 })();

@@ -1,7 +1,7 @@
 // Figures and messages of a picture. Text goes in as textContent only.
 studio.picturePanel = (() => {
   const {
-    make, milliseconds, openingText, percent, press, promptsUsed, showCaption, showObjects,
+    make, milliseconds, openingText, percent, press, promptsUsed, showCaption, showObjects, waitingText,
   } = studio.panel;
   const { chosenObject, openEdits } = studio.scene;
 
@@ -64,7 +64,7 @@ studio.picturePanel = (() => {
     if (app.opening || app.sending || !app.loaded) text = openingText(app);
     else if (!app.picture) text = app.labels.open_hint;
     else if (app.held.length) text = app.labels.held.replace("{count}", app.held.length);
-    else if (isBusy(app)) text = app.labels.busy;
+    else if (isBusy(app)) text = waitingText(app, "busy");
     else if (mode) text = app.labels[mode.status];
     else if (app.tool === "box") text = app.labels.box_status;
     else if (!prompted) text = app.labels.empty;

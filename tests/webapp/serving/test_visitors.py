@@ -13,8 +13,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from refiner.types import InputError
+from webapp.serving.visitors import COOKIE, Visitors, sweeping, visitor_of
 from webapp.shared.uploads import ANYONE, Uploads
-from webapp.shared.visitors import COOKIE, Visitors, sweeping, visitor_of
 
 WORD = "a-B_9" * 8 + "xyz"
 

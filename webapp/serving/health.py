@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webapp.shared import text
+from webapp.shared import counts, text
 
 HEALTH = "/healthz"
 FINISH_SECONDS, SEND_SECONDS, CLOSE_SECONDS = 5.0, 0.3, 2
@@ -58,6 +58,7 @@ class Health:
             value = {"alive": True, "ready": not leaving, "models": models}
             app = JSONResponse(value, 503 if leaving else 200, {"cache-control": "no-store"})
         elif scope["type"] == "http" and scope["method"] == "POST" and leaving:
+            counts.REFUSALS.labels("leaving").inc()
             app = JSONResponse({"detail": text.LEAVING}, 503, {"retry-after": "10"})
         await app(scope, receive, send)
 

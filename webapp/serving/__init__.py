@@ -1,0 +1,1 @@
+"""How the page is served: who visits, whose turn it is, whether all is well, and how it ends."""
