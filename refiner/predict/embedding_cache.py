@@ -25,7 +25,8 @@ def usable_bytes(cgroups: Path = CGROUPS) -> int:
     """Return the memory of this machine, or what this container may use of it."""
     files = [cgroups / name for name in _CONTAINER]
     limits = [file.read_text().strip() for file in files if file.is_file()]
-    return min([psutil.virtual_memory().total, *(int(text) for text in limits if text.isdigit())])
+    machine = int(psutil.virtual_memory().total)
+    return min([machine, *(int(text) for text in limits if text.isdigit())])
 
 
 CACHE_BYTES = min(max(usable_bytes() // 8, 512 * 2**20), 2048 * 2**20)
