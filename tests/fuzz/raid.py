@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -41,9 +41,12 @@ class Host:
 
     @property
     def memory(self) -> int:
-        """Bytes of it and its children."""
-        family = [self.process, *self.process.children(recursive=True)]
-        return sum(one.memory_info().rss for one in family)
+        """Bytes of it and its children, of which one may end meanwhile."""
+        total = self.process.memory_info().rss
+        for child in self.process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                total += child.memory_info().rss
+        return int(total)
 
     def files(self) -> set[str]:
         """All files below the folder but the log and what libraries keep."""
