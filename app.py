@@ -13,6 +13,8 @@ from pathlib import Path
 from refiner.libraries import explain_missing
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# torch's threads spin for each other: where others want the cores, too, that makes a click wait seconds
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 explain_missing()
 
 if importlib.util.find_spec("spaces"):
