@@ -264,6 +264,7 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
         object_fit="contain",
         height="auto",
         elem_id="variants",
+        visible=False,
         buttons=["download", "fullscreen"],  # the one to share would send pictures to another host
     )
 
@@ -272,8 +273,8 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
         try:
             for one in run_variants(segmenter, variants, state):
                 pictures.append((stored_file("variant.jpg", jpeg(one.pixels)), one.caption))
-                yield "", list(pictures)
+                yield "", gr.Gallery(list(pictures), visible=True)
         except Exception as error:
-            yield refusal(explain(error, TEXT["broken"])), pictures
+            yield refusal(explain(error, TEXT["broken"])), gr.Gallery(pictures)
 
     run.click(show, state, [notice, gallery], concurrency_limit=1, **PRIVATE)

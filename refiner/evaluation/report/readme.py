@@ -181,14 +181,15 @@ def _drawable(results_dir: Path) -> list[Results]:
 
 
 def _panels(results: Results) -> list[Panel]:
+    source = "objects" if "objects" in results.values(0) else "all"
+    count = next(row["n"] for (of, *_), row in results.rows.items() if of == source)
     return [
-        Panel(f"{results.name}: {title}", title, "points", _curves(results, metric))
+        Panel(f"{title}, {count} photos", title, "points", _curves(results, source, metric))
         for metric, title in (("miou", "mIoU"), ("mbiou", "mBIoU"))
     ]
 
 
-def _curves(results: Results, metric: str) -> list[Curve]:
-    source = "objects" if "objects" in results.values(0) else "all"
+def _curves(results: Results, source: str, metric: str) -> list[Curve]:
     specs = results.point_prompts
     curves = []
     for model in results.values(2):
