@@ -1,6 +1,7 @@
-"""Drawn things of thin parts with exact outlines: wheels, fences, twigs, cables, lattices.
+"""Drawn things with exact outlines: wheels, fences, twigs, cables, lattices; and plain drawings.
 
-Hand-drawn masks fill what lies between spokes and twigs; these do not.
+Hand-drawn masks fill what lies between spokes and twigs; these do not. Of photos alone a refiner does
+not learn to leave plain shapes whole.
 """
 
 from __future__ import annotations
@@ -26,6 +27,43 @@ def wire_cutout(rng: Rng) -> ImageArray:
     kinds: tuple[Callable[[U8, Rng, int], None], ...] = (wheel, fence, twigs, cables, lattice)
     kinds[rng.integers(len(kinds))](alpha, rng, int(rng.integers(3, 13)))
     return np.dstack([_texture(rng), alpha])
+
+
+def drawing(rng: Rng, size: int) -> tuple[ImageArray, list[U8]]:
+    """Draw one to five plain shapes on a plain ground, the later over the earlier.
+
+    Returns the picture, uint8 (size, size, 3), and the coverage of what is seen of each.
+    """
+    image = _surface(rng, size)
+    layers: list[U8] = []
+    for _ in range(int(rng.integers(1, 6))):
+        alpha = np.zeros((size, size), np.uint8)
+        outline = np.rint(_outline(rng) * size * 2**_SHIFT).astype(np.int32)
+        cv2.fillPoly(alpha, [outline], 255, cv2.LINE_AA, _SHIFT)
+        share = alpha[..., None].astype(np.float32) / 255
+        image = (image * (1 - share) + _surface(rng, size) * share).astype(np.uint8)
+        layers = [(layer * (1 - share[..., 0])).astype(np.uint8) for layer in layers] + [alpha]
+    return image, layers
+
+
+def _outline(rng: Rng) -> NDArray[np.float64]:
+    """Return a rectangle, a polygon, a star or an ellipse, (points, 2) in shares of the side."""
+    corners = int(rng.choice([3, 4, 5, 6, 10, 64]))
+    angles = 2 * np.pi * (np.arange(corners) + 0.5) / corners
+    radii = np.where(np.arange(corners) % 2, rng.uniform(0.4, 0.9), 1) if corners == 10 else 1
+    unit = np.stack([np.cos(angles), np.sin(angles)], 1) * np.reshape(radii, (-1, 1))
+    turn = rng.uniform(0, 2 * np.pi) * (rng.random() < 0.5)
+    rotated = unit @ np.array(((np.cos(turn), -np.sin(turn)), (np.sin(turn), np.cos(turn))))
+    half = np.exp(rng.uniform(np.log(0.06), np.log(0.45))) * rng.uniform(0.4, 1, 2)
+    return rotated * half + rng.uniform(0.15, 0.85, 2)
+
+
+def _surface(rng: Rng, size: int) -> ImageArray:
+    """One colour, in half of all cases flowing into others; uint8 RGB (size, size, 3)."""
+    colour = rng.uniform(0, 255, 3)
+    if rng.random() < 0.5:
+        return np.broadcast_to(colour.astype(np.uint8), (size, size, 3)).copy()
+    return cv2.resize(_texture(rng), (size, size))
 
 
 def wheel(alpha: U8, rng: Rng, width: int) -> None:

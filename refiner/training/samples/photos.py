@@ -22,7 +22,7 @@ from refiner.data.image_sets import read_training_rows
 from refiner.data.manifest import Row, object_masks, read_grey, read_image_and_labels
 from refiner.training.arrays import Rng
 from refiner.training.samples import augment
-from refiner.training.samples.drawn import wire_cutout
+from refiner.training.samples.drawn import drawing, wire_cutout
 from refiner.types import ImageArray, InputError
 
 Layers = list[NDArray[np.uint8]]
@@ -37,12 +37,13 @@ MIX = {
 }
 """Share of each kind of picture; a kind the manifest lacks is left out."""
 OBJECT_MIX = {
-    "object": 0.72,
+    "object": 0.66,
     "regions": 0.05,
     "clothing": 0.04,
     "street": 0.01,
     "video": 0.10,
     "composite": 0.08,
+    "drawing": 0.06,
 }
 """The same for what shall refine the outlines of real objects, not find regions of every kind."""
 SOURCE_WEIGHTS = {
@@ -131,7 +132,9 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         self.weights = {
             kind: share
             for kind, share in options.mix.items()
-            if kind in self.pools or (kind == "composite" and self.cutouts and self.backgrounds)
+            if kind in self.pools
+            or kind == "drawing"
+            or (kind == "composite" and self.cutouts and self.backgrounds)
         }
 
     def __len__(self) -> int:
@@ -160,7 +163,9 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
     def _picture(self, rng: Rng) -> tuple[ImageArray, Layers]:
         kinds, shares = list(self.weights), np.array(list(self.weights.values()))
         kind = str(rng.choice(kinds, p=shares / shares.sum()))
-        if kind == "composite":
+        if kind == "drawing":
+            image, layers = drawing(rng, self.options.image_size)
+        elif kind == "composite":
             image, layers = self._composite(rng)
         else:
             image, layers = self._photo(kind, rng)
