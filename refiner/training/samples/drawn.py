@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.training.arrays import U8, Rng
+from refiner.training.samples import augment
 from refiner.types import ImageArray
 
 SIDE = 512
@@ -55,15 +56,16 @@ def _outline(rng: Rng) -> NDArray[np.float64]:
     turn = rng.uniform(0, 2 * np.pi) * (rng.random() < 0.5)
     rotated = unit @ np.array(((np.cos(turn), -np.sin(turn)), (np.sin(turn), np.cos(turn))))
     half = np.exp(rng.uniform(np.log(0.06), np.log(0.45))) * rng.uniform(0.4, 1, 2)
-    return rotated * half + rng.uniform(0.15, 0.85, 2)
+    outline: NDArray[np.float64] = rotated * half + rng.uniform(0.15, 0.85, 2)
+    return outline
 
 
 def _surface(rng: Rng, size: int) -> ImageArray:
     """One colour, in half of all cases flowing into others; uint8 RGB (size, size, 3)."""
     colour = rng.uniform(0, 255, 3)
     if rng.random() < 0.5:
-        return np.broadcast_to(colour.astype(np.uint8), (size, size, 3)).copy()
-    return cv2.resize(_texture(rng), (size, size))
+        return np.full((size, size, 3), colour, np.uint8)
+    return augment.resize(_texture(rng), (size, size))
 
 
 def wheel(alpha: U8, rng: Rng, width: int) -> None:

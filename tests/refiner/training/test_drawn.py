@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from refiner.training.samples import drawn as wires
-from refiner.training.samples.drawn import SIDE, wire_cutout
+from refiner.training.samples.drawn import SIDE, drawing, wire_cutout
 
 KINDS = (wires.wheel, wires.fence, wires.twigs, wires.cables, wires.lattice)
 
@@ -44,3 +44,26 @@ def test_a_thing_depends_on_the_generator_alone_and_things_differ():
     rng = np.random.default_rng(7)
     shapes = {wire_cutout(rng)[..., 3].tobytes() for _ in range(10)}
     assert len(shapes) == 10
+
+
+def test_of_the_shapes_of_a_drawing_those_below_are_hidden():
+    several = 0
+    for seed in range(12):
+        image, layers = drawing(np.random.default_rng(seed), 96)
+        assert image.shape == (96, 96, 3)
+        assert np.sum(layers, axis=0, dtype=int).max() <= 255 + 2
+        several += len(layers) > 1
+    assert several > 6
+
+
+def test_a_shapes_mask_covers_what_was_painted():
+    found = 0
+    for seed in range(40):
+        image, layers = drawing(np.random.default_rng(seed), 96)
+        inside, ground = layers[-1] == 255, np.max(layers, axis=0) == 0
+        if min(inside.sum(), ground.sum()) < 60:
+            continue
+        colour = np.median(image[inside], axis=0)
+        away = np.abs(image - colour).max(-1)
+        found += np.median(away[inside]) < 12 and np.median(away[ground]) > 12
+    assert found > 20
