@@ -170,11 +170,12 @@ def track_through(url: str, pause: tuple[float, float], day: Day) -> Diary:
     diary, draw = Diary(), random.Random(0)
     guest = Guest(url, diary)
     try:
-        opened = guest.send(Hostile("clip", "clip.mp4", short_clip()))
-        guest.picture = opened["clip"]["key"]
+        _open_clip(guest)
         day.begin.wait()
         end = day.end
         while not end.is_set():
+            if guest.edits and guest.edits % CLICKS == 0:  # an object takes only so many
+                _open_clip(guest)
             x, y = draw.randrange(20, 300), draw.randrange(20, 220)
             click = {"type": "click", "object": 1, "frame": 0, "x": x, "y": y, "positive": True}
             guest.edits += 1
@@ -186,6 +187,11 @@ def track_through(url: str, pause: tuple[float, float], day: Day) -> Diary:
         diary.errors.append(repr(error))
     guest.leave()
     return diary
+
+
+def _open_clip(guest: Guest) -> None:
+    opened = guest.send(Hostile("clip", "clip.mp4", short_clip()))
+    guest.picture = opened["clip"]["key"]
 
 
 def _track(guest: Guest, end: threading.Event) -> int:
