@@ -157,8 +157,10 @@ def _session() -> dict[str, object]:
 def _zip(labels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.jpg", _pictures()[1])
-        archive.writestr("a_mask.png", encoded(Image.fromarray(labels * 100), "PNG"))
+        archive.writestr(zipfile.ZipInfo("a.jpg"), _pictures()[1])
+        archive.writestr(
+            zipfile.ZipInfo("a_mask.png"), encoded(Image.fromarray(labels * 100), "PNG")
+        )
     return buffer.getvalue()
 
 
@@ -271,5 +273,6 @@ def _zip_of_tricks(data: bytes, draw: random.Random) -> bytes:
                     archive.writestr(info, content)
         if draw.random() < 0.3:
             row = {"id": "a", "image": "a0.png", "mask": "a0_mask.png", "kind": draw.choice(_WORDS)}
-            archive.writestr("manifest.jsonl", json.dumps(row))
+            # with a date of its own: a plain name would get the present time
+            archive.writestr(zipfile.ZipInfo("manifest.jsonl"), json.dumps(row))
     return buffer.getvalue()
