@@ -92,28 +92,23 @@ def build_page(
                 build_video_tab(page, video)
         jobs = Jobs(limits)
         with gr.Tab(text.COMPARE_TAB):
-            build_compare_tab(
-                page,
-                segmenter,
-                reader,
-                loaded,
-                limits,
-                jobs,
-                uploads,
-                state,
-                results,
-                variants or {},
-            )
+            given = limits, jobs, uploads, state, results, variants or {}
+            build_compare_tab(page, segmenter, reader, loaded, *given)
         with gr.Tab(text.ABOUT_TAB):
             build_about_tab(limits)
         build_api(models, Inbox(reader, uploads, limits), jobs, video)
     accept_addresses(page, uploads)
+    _take_turns(page, video, limits)
+    page.loaded_models = lambda: models.loaded
+    return page
+
+
+def _take_turns(page: gr.Blocks, video: VideoStudio | None, limits: Limits) -> None:
+    """Have visitors take turns, and tracking give way to who waits."""
     page._queue = TurnQueue(page, limits)
     if video is not None:
         video.precedence.awaited = page._queue.awaited
         counts.CLIPS_HELD.set_function(video.store.__len__)
-    page.loaded_models = lambda: models.loaded
-    return page
 
 
 class PackedPage:
