@@ -93,7 +93,7 @@ def build_page(
         jobs = Jobs(limits)
         with gr.Tab(text.COMPARE_TAB):
             given = limits, jobs, uploads, state, results, variants or {}
-            build_compare_tab(page, segmenter, reader, loaded, *given)
+            page.further_routes = build_compare_tab(page, segmenter, reader, loaded, *given)
         with gr.Tab(text.ABOUT_TAB):
             build_about_tab(limits)
         build_api(models, Inbox(reader, uploads, limits), jobs, video)
@@ -155,6 +155,7 @@ def launch(
         app_kwargs={
             "middleware": [Middleware(Metrics), health, visitors, Middleware(PackedPage)],
             "lifespan": sweeping(uploads),
+            "routes": page.further_routes,
         },
         **options,
     )

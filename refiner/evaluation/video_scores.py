@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from vos_benchmark.evaluator import Evaluator
 
 from refiner.types import BoolArray
 
@@ -19,6 +18,8 @@ class ObjectScores:
     """
 
     def __init__(self) -> None:
+        from vos_benchmark.evaluator import Evaluator  # scipy: half a second of each start
+
         self._evaluator = Evaluator(boundary=OUTLINE_RATIO)
         self._evaluator.objects_in_gt.add(1)
 

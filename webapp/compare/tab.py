@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.routing import BaseRoute
 
 from refiner.evaluation.report.paper import PAPER
 from refiner.evaluation.report.plots import figure_bytes
-from refiner.evaluation.report.readme import plots, sections
+from refiner.evaluation.report.readme import drawable, sections
 from refiner.files.reading import Reader
 from refiner.types import InputError, Segmenter
 from webapp.compare.measured_photos import photo_scatters
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
+from webapp.compare.result_plots import ResultPlots
 from webapp.compare.run import MAX_PROMPTS, Progress, compare, read_plan
 from webapp.compare.samples import gather
 from webapp.compare.scores import POLICIES, Comparison, csv_text
 from webapp.compare.text import COMPARE as TEXT
 from webapp.compare.text import TITLES
 from webapp.compare.variants import Loader, Variants, run_variants
-from webapp.compare.view import outcome, picture, refusal, status
+from webapp.compare.view import outcome, refusal, status
 from webapp.image.state import ImageState
 from webapp.shared.events import explain, stored_file
 from webapp.shared.examples import Example
@@ -51,7 +53,7 @@ def build_compare_tab(
     state: gr.State,
     results: Path | None,
     variants: Mapping[str, Loader],
-) -> None:
+) -> list[BaseRoute]:
     """Add the tab's components to the page being built and connect them.
 
     Args:
@@ -65,14 +67,18 @@ def build_compare_tab(
         state: the image tab's `ImageState`.
         results: folder of measured results, if there is one.
         variants: loaders of trained variants by name.
+
+    Returns:
+        what else the app is to serve for this tab.
     """
     with gr.Tab(TEXT["count_tab"]):
         measurable = [one for one in examples if one.truth is not None]
         _count_part(page, segmenter, reader, measurable, limits, jobs, uploads)
     with gr.Tab(TEXT["results_tab"]):
-        _results_part(results)
+        routes = _results_part(results)
     with gr.Tab(TEXT["variants_tab"]):
         _variants_part(segmenter, Variants(variants), state)
+    return routes
 
 
 def _count_part(
@@ -213,20 +219,20 @@ def _canceller(jobs: Jobs) -> Callable[[gr.Request], None]:
     return cancel
 
 
-def _results_part(results: Path | None) -> None:
+def _results_part(results: Path | None) -> list[BaseRoute]:
     try:
         if results is None:
             raise InputError(TEXT["no_results"])
-        tables, drawn, tall = sections(results), plots(results), plots(results, tall=True)
+        tables, plots = sections(results), ResultPlots(drawable(results))
         photos = photo_scatters(results)
     except InputError as error:
         gr.Markdown(str(error))
-        return
+        return []
     if sentence := finding(results):
         gr.Markdown(f"**{sentence}**", elem_classes="compare")
-    for name in _in_order(drawn):
+    for name in _in_order(plots.names):
         label = TEXT["results_plot"].format(name)
-        gr.HTML(picture(drawn[name], tall[name], label), elem_classes="compare")
+        gr.HTML(plots.markup(name, label), elem_classes="compare")
     with gr.Row(elem_classes="compare-halves"):
         for name in _in_order(photos):
             with gr.Column(scale=1):
@@ -237,6 +243,7 @@ def _results_part(results: Path | None) -> None:
             _tables(tables)
         with gr.Column(scale=1):
             gr.Markdown(PAPER, elem_classes="compare tables")
+    return [plots.route]
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

@@ -92,10 +92,10 @@ def headline(results_dir: Path) -> str:
     Raises:
         InputError: the folder has no document with random points, or one cannot be read.
     """
-    drawable = _drawable(results_dir)
-    if not drawable:
+    curves = drawable(results_dir)
+    if not curves:
         raise InputError(f"{results_dir} has no results with points:K prompts for the README.")
-    return prompt_table(max(drawable, key=lambda results: len(results.rows)))
+    return prompt_table(max(curves, key=lambda results: len(results.rows)))
 
 
 def update_readme(readme: Path, results_dir: Path, *, check: bool = False) -> bool:
@@ -153,29 +153,24 @@ def plot(results_dir: Path, out: Path) -> None:
     kind = _PLOT_KINDS.get(out.suffix)
     if kind is None:
         raise InputError(f"The plot must be an .svg or .png file, got {out.name!r}.")
-    drawn = _drawable(results_dir)
+    drawn = drawable(results_dir)
     if not drawn:
         raise InputError(f"{results_dir} has no results with points:K prompts to draw.")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(figure_bytes(draw_panels([_panels(results) for results in drawn]), kind))
 
 
-def plots(results_dir: Path, tall: bool = False) -> dict[str, Figure]:
-    """Draw mIoU and mBIoU over the number of points for each document that has them, by name.
+def plot_curves(results: Results, tall: bool = False) -> Figure:
+    """Draw mIoU and mBIoU over the number of points, `tall` one below the other."""
+    return draw_panels(arranged(_panels(results), tall))
 
-    Args:
-        results_dir: where the documents lie.
-        tall: draw one below the other, for narrow screens.
+
+def drawable(results_dir: Path) -> list[Results]:
+    """Read the documents with a curve over points; ablations have too many for a plot.
 
     Raises:
         InputError: the folder has no document, or one cannot be read.
     """
-    found = _drawable(results_dir)
-    return {results.name: draw_panels(arranged(_panels(results), tall)) for results in found}
-
-
-def _drawable(results_dir: Path) -> list[Results]:
-    """Read the documents with a curve over points; ablations have too many for a plot."""
     found = read_results(results_dir)
     return [results for results in found if len(results.point_prompts) > 1 and not results.ablation]
 

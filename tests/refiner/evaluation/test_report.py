@@ -8,8 +8,8 @@ from refiner.evaluation.report.readme import (
     PAPER,
     START,
     TITLE,
+    drawable,
     plot,
-    plots,
     render_tables,
     update_readme,
 )
@@ -99,13 +99,13 @@ def test_variants_stand_in_the_papers_order_beside_its_numbers(results, document
         "| SAM2Refiner | ✓ | ✓ | ✓ | ✓ | source pixels | 93.0 ± 1.0 | 83.0 ± 2.0 | 41.5 |  |",
         "| SAM2Refiner | ✓ | ✓ | ✓ | ✓ | half size | 90.0 ± 1.0 | 80.0 ± 2.0 | 40.0 |  |",
     ]
-    assert list(plots(results)) == ["lite"]
+    assert [one.name for one in drawable(results)] == ["lite"]
 
 
 def test_one_count_of_points_is_no_curve(results, document):
     document["rows"] = [row("objects", "points:10", "sam2", 0.7, 0.6)]
     (results / "regions.json").write_text(json.dumps(document))
-    assert list(plots(results)) == ["lite"]
+    assert [one.name for one in drawable(results)] == ["lite"]
 
 
 def test_everything_is_left_out_where_it_is_one_group_alone(results, document):
