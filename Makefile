@@ -3,6 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 7860
 LOCKING := $(VENV)/locking
+UV := uv==0.13.9
+# Three times as fast as pip, but blind to pip's settings: where these are needed pip takes over.
+INSTALL = sh -c 'SAM2_BUILD_CUDA=0 $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python "$$@" \
+	|| SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-compile "$$@"' install
 MANIFEST ?= ../shared/data/manifest.jsonl
 MORE ?= ../shared/data2/manifest.jsonl
 OBJECTS := ecssd,butterfly,crackforest,cwfid,humanseg,alphamatting
@@ -58,7 +62,7 @@ report: $(VENV)/.run
 # its own set-up, which runs only where torch is installed: hence no isolated build.
 lock: $(VENV)/.run
 	$(BIN)/python -m venv --clear $(LOCKING)
-	$(LOCKING)/bin/pip install --quiet uv==0.13.9
+	$(LOCKING)/bin/pip install --quiet $(UV)
 	SAM2_BUILD_CUDA=0 $(LOCKING)/bin/uv pip compile --quiet --no-config --universal \
 		--python-version 3.10 --python $(BIN)/python --no-build-isolation --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
@@ -79,13 +83,13 @@ audit-online: $(VENV)/.run
 # instead of fetching a second torch into an isolated build. What is imported compiles itself then.
 $(VENV)/.run: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip "setuptools<81" wheel
-	$(BIN)/pip install --quiet --no-compile $$(grep -E '^(torch|torchvision|numpy)==' requirements.txt)
-	SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-compile --no-build-isolation -r requirements.txt
+	$(BIN)/pip install --quiet --upgrade pip "setuptools<81" wheel $(UV)
+	$(INSTALL) $$(grep -E '^(torch|torchvision|numpy)==' requirements.txt)
+	$(INSTALL) --no-build-isolation -r requirements.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run pyproject.toml
-	SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-compile --no-build-isolation -e ".[dev,ray,train]"
+	$(INSTALL) --no-build-isolation -e ".[dev,ray,train]"
 	touch $@
 
 clean:
