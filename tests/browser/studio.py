@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    ConsoleMessage,
     Download,
     Error,
     Locator,
@@ -30,11 +31,12 @@ PHONE: dict[str, Any] = {
 
 
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
-EMPTY = """() => new Promise(done => {
-    localStorage.clear();
-    const asked = indexedDB.deleteDatabase("sam2refiner-studio");
-    asked.onsuccess = asked.onerror = asked.onblocked = () => done();
-})"""
+KEPT = "indexeddb,local_storage"
+
+
+def seat(context: BrowserContext) -> Page:
+    """Return the empty page of a shared context: in a new one the studio opens more slowly."""
+    return context.pages[0] if context.pages else context.new_page()
 
 
 def reached(page: Page, selector: str) -> Locator:
@@ -53,6 +55,7 @@ class Visitor:
         url: str,
         starts: str = "1",
         script: str = "",
+        page: Page | None = None,
         **options: Any,
     ) -> None:
         """Open the page.
@@ -63,6 +66,7 @@ class Visitor:
             url: of the app.
             starts: the prompts that its first example has.
             script: what runs before any script of the page.
+            page: an empty one of the context to open it in, see `seat`.
             **options: of the browser's context, if that is to be made.
         """
         self.shared = isinstance(browser, BrowserContext)
@@ -73,30 +77,44 @@ class Visitor:
         )
         if script:
             self.context.add_init_script(script)
-        self.page: Page = self.context.new_page()
+        self.page: Page = page or self.context.new_page()
+        self.url = url
         self.errors: list[str] = []
         self.hosts: set[str | None] = set()
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on(
-            "console",
-            lambda said: self.errors.append(said.text) if said.type == "error" else None,
-        )
+        self.page.on("pageerror", self._note_error)
+        self.page.on("console", self._note_line)
         self.page.on("request", self._note_host)
         self.page.goto(url)
         self.settle(clicks=starts)
 
+    def _note_error(self, error: Error) -> None:
+        self.errors.append(str(error))
+
+    def _note_line(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.errors.append(said.text)
+
     def _note_host(self, sent: Request) -> None:
-        if not sent.url.startswith("blob:"):
+        if not sent.url.startswith(("blob:", "about:")):
             self.hosts.add(urlparse(sent.url).hostname)
 
     def close(self) -> None:
+        """Leave; of a shared context one empty page is left."""
         if not self.shared:
             self.context.close()
             return
-        with suppress(Error):  # a page that was left for another address has nothing here
-            self.page.evaluate(EMPTY)
-        for page in self.context.pages:
-            page.close()
+        for other in self.context.pages:
+            if other is not self.page:
+                other.close()
+        self.page.goto("about:blank")
+        with suppress(KeyError):  # a test went on with another page
+            self.page.remove_listener("pageerror", self._note_error)
+            self.page.remove_listener("console", self._note_line)
+            self.page.remove_listener("request", self._note_host)
+        self.page.unroute_all()
+        devtools = self.context.new_cdp_session(self.page)
+        devtools.send("Storage.clearDataForOrigin", {"origin": self.url, "storageTypes": KEPT})
+        devtools.detach()
         self.context.clear_cookies()
 
     def canvas(self, model: str = "base") -> Locator:

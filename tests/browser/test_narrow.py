@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.conftest import Server
-from tests.browser.studio import PHONE, WIDE, Visitor
+from tests.browser.studio import DESK, PHONE, WIDE, Visitor, seat
 from tests.browser.test_compare_tab import shape
 
 pytestmark = pytest.mark.browser
@@ -15,9 +15,16 @@ WIDTHS = 1280, 1100, 1024, 820, 390, 320
 TABS = "Image", "Video", "Compare", "Results", "Variants", "About"
 
 
-@pytest.fixture(params=["light", "dark"])
-def phone(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(browser, server.url, **PHONE, color_scheme=request.param)
+@pytest.fixture(scope="module", params=["light", "dark"])
+def pocket(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(**PHONE, color_scheme=request.param)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def phone(pocket: BrowserContext, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(pocket, server.url, page=seat(pocket))
     expect(visitor.page.locator('[data-view="swipe"]')).to_have_attribute("aria-pressed", "true")
     visitor.view("overlay")
     yield visitor
@@ -43,6 +50,7 @@ def test_no_tab_is_wider_than_its_window(visitor: Visitor) -> None:
             assert (tab, wanted) == (tab, width)
             if tab == "Results":
                 assert shape(page) == ("tall" if width <= 700 else "wide")
+    page.set_viewport_size(DESK["viewport"])
 
 
 def test_taps_add_clicks_of_both_signs(phone: Visitor) -> None:

@@ -36,4 +36,6 @@ def test_a_notice_is_no_alert_and_not_red_and_a_failure_is_both(visitor: Visitor
     expect(notice).to_be_empty()
     assert red(failure)
     visitor.page.emulate_media(color_scheme="dark")
-    assert red(failure)
+    in_the_dark = red(failure)
+    visitor.page.emulate_media(color_scheme="light")
+    assert in_the_dark

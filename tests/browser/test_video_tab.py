@@ -22,7 +22,7 @@ from refiner.clips.clip import open_clip
 from refiner.files.run_lengths import decode_rle
 from refiner.video_types import VideoInfo
 from tests.browser.conftest import Server
-from tests.browser.studio import Visitor, reached
+from tests.browser.studio import Visitor, reached, seat
 from tests.fakes import disc
 from tests.refiner.clip_making import run_ffmpeg
 
@@ -131,7 +131,7 @@ class Viewer(Visitor):
 @pytest.fixture
 def viewer(desk: BrowserContext, server: Server) -> Iterator[Viewer]:
     server.knobs.seconds.value, server.knobs.broken.value = 0.0, 0
-    viewer = Viewer(desk, server.url)
+    viewer = Viewer(desk, server.url, page=seat(desk))
     yield viewer
     server.knobs.seconds.value, server.knobs.broken.value = 0.0, 0
     viewer.close()
