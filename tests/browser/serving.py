@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import socket
@@ -95,6 +96,7 @@ def with_truth(example: ExampleSource) -> ExampleSource:
 def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None:
     """Run the app until this process is ended."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    gc.disable()  # as in app.py
     from refiner.files.reading import HERE
     from webapp.page import build_page, launch
     from webapp.serving.visitors import current_visitor
@@ -116,6 +118,8 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
         backbones=("other", "third", "slow", "gone"),
         limits=limits,
     )
+    gc.freeze()
+    gc.enable()
     launch(page, uploads, "127.0.0.1", port, limits, quiet=True, mcp_server=True)
 
 

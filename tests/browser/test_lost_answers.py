@@ -29,8 +29,8 @@ def others(errors: list[str]) -> list[str]:
 
 FULL: dict[str, tuple[Way, ...]] = {"edit_prompts": EVENT_WAYS, "upload": WAYS, "pictures": WAYS}
 """One request of each kind, an event, an upload and a call of a function, fails in every way."""
-LATE: tuple[Way, ...] = ("refuse", "delay", "lose")
-"""What differs for the others: the server has not acted, acts late, or acts and is not heard."""
+LATE: tuple[Way, ...] = ("delay", "lose")
+"""What differs for the others: the server acts late, or acts and is not heard."""
 
 
 def each_way(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
