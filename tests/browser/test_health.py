@@ -71,7 +71,11 @@ def test_what_runs_and_waits_is_counted_without_naming_a_visitor(
     with server_process(tmp_path, example) as (url, knobs, _):
         client = Client(url, verbose=False)
         client.predict(photo, [[20, 30, 1]], None, api_name="/compare_image")
-        assert metric(url, 'studio_event_seconds_count{event="compare_image"}') == 1
+        answered = 'studio_event_seconds_count{event="compare_image"}'
+        deadline = time.monotonic() + 10  # it is counted when the answer has been sent
+        while answered not in metrics(url) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert metric(url, answered) == 1
         assert metric(url, "process_resident_memory_bytes") > 1e6
         assert metric(url, "studio_clips_held") == 0
         knobs.seconds.value = 1.0

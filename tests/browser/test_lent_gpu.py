@@ -17,6 +17,7 @@ import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from refiner.commands.parser import main
 from refiner.files.run_lengths import decode_rle
 from refiner.network.base_model import build_official
 from tests.browser.real import ROOT, running_app
@@ -81,17 +82,16 @@ def test_an_official_backbone_takes_one_call_for_both_masks(space: Space) -> Non
     assert (call["task"], call["given"]) == ("_segment_there", 1)
 
 
-def test_tracking_is_one_call_that_gives_what_the_cpu_gives(space: Space) -> None:
+def test_tracking_is_one_call_that_gives_what_the_cpu_gives(space: Space, tmp_path: Path) -> None:
     client = space.visitor("patient")
     found = client.predict(CLIP, MARKS, None, "rle", 0, LAST, api_name="/track_video")
     client.close()
     (call,) = space.calls("patient")
     assert (call["task"], call["given"]) == ("_track_there", LAST + 1)
-    with running_app("--device", "cpu") as url:
-        client = Client(url, verbose=False)
-        same = client.predict(CLIP, MARKS, None, "rle", 0, LAST, api_name="/track_video")
-        client.close()
-    ours, theirs = (json.loads(Path(one["file"]).read_text())["frames"] for one in (found, same))
+    ask = ["track", CLIP["path"], "--prompt", "0:200,150", "--stop", str(LAST), "--fast"]
+    assert main([*ask, "--export", "rle", "--out", str(tmp_path), "--device", "cpu"]) == 0
+    (same,) = tmp_path.rglob("*.json")
+    ours, theirs = (json.loads(Path(one).read_text())["frames"] for one in (found["file"], same))
     assert [frame["index"] for frame in ours] == list(range(LAST))
     for one, other in zip(ours, theirs, strict=True):
         for model in ("base", "refined"):

@@ -21,7 +21,8 @@ from refiner.config import weights_name
 from refiner.files.run_lengths import decode_rle
 from refiner.network.base_model import build_official
 from refiner.training import loop
-from tests.browser.real import running_app
+from tests.browser.real import ROOT, running_app
+from webapp.shared.examples import installed
 
 BACKBONE, VARIANT = "sam2.1-tiny", "sam2refiner-half"
 PHOTOS = 60
@@ -79,11 +80,18 @@ def test_a_refiner_trained_on_an_official_backbone_answers_in_the_app(
 
     trained = out / weights_name(VARIANT, BACKBONE)
     flags = ("--backbone", BACKBONE, "--weights", str(official), "--refiner", str(trained))
-    image = photos / "cascade_psp" / "MSRA_10K" / "7.jpg"
+    example, *_ = installed(ROOT / "assets/examples")  # the app has it encoded already
+    with Image.open(example.file) as picture:
+        width, height = picture.size
     with running_app(*flags, "--device", "cpu") as url:
         client = Client(url, verbose=False)
-        found = client.predict(handle_file(image), [[17, 24, 1]], None, api_name="/compare_image")
+        found = client.predict(
+            handle_file(example.file),
+            [[width // 2, height // 2, 1]],
+            None,
+            api_name="/compare_image",
+        )
         client.close()
     assert found["backbone"] == BACKBONE
     for model in ("sam2", "sam2refiner"):
-        assert decode_rle(found[model]["segmentation"]).shape == (48, 64)
+        assert decode_rle(found[model]["segmentation"]).shape == (height, width)
