@@ -170,7 +170,8 @@ class Timings:
     """Milliseconds of each stage; a cached picture costs no encoding.
 
     `encode` and `augment` are once a picture (image encoder; localization augment), `base` and
-    `refine` once a call (SAM2's decoder; decoder, prompt retargeting and mask refinement).
+    `refine` once a call (SAM2's decoder, which answers SAM2Refiner in the same pass; prompt
+    retargeting and mask refinement).
     """
 
     encode: float

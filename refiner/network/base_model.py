@@ -44,6 +44,7 @@ __all__ = [
     "build_official",
     "click_maps",
     "decode",
+    "decode_both",
     "encode",
     "load_official",
     "mask_to_logits",
@@ -200,6 +201,33 @@ def decode(
         embedding=embedding.transpose(1, 2).reshape_as(image_embeddings),
         upscaled=up[0],
     )
+
+
+def decode_both(
+    base: SAM2Base,
+    features: BaseFeatures,
+    g: Tensor,
+    index: Tensor,
+    points: PointPrompts | None,
+    mask_logits: Tensor | None = None,
+) -> tuple[BaseOutput, BaseOutput]:
+    """Do `decode` with a picture's own G and with `g` in one pass, in two thirds of two passes' time.
+
+    `features` and `g`, (1, C, S/16, S/16), are of one picture; all N objects lie in it.
+    """
+    output = decode(
+        base,
+        BaseFeatures(features.high_res, torch.cat([features.g, g])),
+        torch.cat([index, index + 1]),
+        None if points is None else PointPrompts(_twice(points.coords), _twice(points.labels)),
+        None if mask_logits is None else _twice(mask_logits),
+    )
+    first, second = zip(*(value.chunk(2) for value in vars(output).values()), strict=True)
+    return BaseOutput(*first), BaseOutput(*second)
+
+
+def _twice(rows: Tensor) -> Tensor:
+    return torch.cat([rows, rows])
 
 
 def build_official(name: str, checkpoint: Path | None = None) -> SAM2Base:

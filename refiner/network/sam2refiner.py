@@ -117,16 +117,19 @@ class SAM2Refiner(nn.Module):
         points: PointPrompts | None,
         mask_logits: Tensor | None = None,
         plain: Tensor | None = None,
+        decoded: BaseOutput | None = None,
     ) -> RefinerOutput:
         """Answer the prompts of N objects; `index` (N,) names the picture of each.
 
         With zero-initialised gates the untrained model returns SAM2's own mask, upsampled.
 
         `plain` are the logits (N, 1, S/4, S/4) of SAM2's own mask, which a model with `gate` falls
-        back on; decoded from `features` where they are not given.
+        back on; decoded from `features` where they are not given. `decoded` is the decoder's answer
+        on G_ref, if it is known.
         """
-        # SAM2's own frozen decoder, on G_ref in place of G
-        decoded = decode(base, features, index, points, mask_logits, g=prepared.g)
+        if decoded is None:
+            # SAM2's own frozen decoder, on G_ref in place of G
+            decoded = decode(base, features, index, points, mask_logits, g=prepared.g)
         embedding = decoded.embedding
         if "pr" in self.config.modules:
             image_pe = base.sam_prompt_encoder.get_dense_pe()

@@ -17,16 +17,18 @@ from torch import Tensor
 from refiner.network.accelerated import accelerated_base, accelerated_refiner
 from refiner.network.base_model import (
     BaseFeatures,
+    BaseOutput,
     Fpn,
     PointPrompts,
     SAM2Base,
     decode,
+    decode_both,
     encode,
     normalise,
 )
 from refiner.network.checkpoint import Refiner
 from refiner.network.quarters import Local, local_features, picture_to_cut
-from refiner.network.sam2refiner import RefinerOutput
+from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
 from refiner.predict.embedding_cache import SHARED_CACHE, Embedding
 from refiner.predict.tensors import to_mask, to_mask_logits, to_points, to_square
 from refiner.types import (
@@ -164,13 +166,13 @@ class BaseSegmenter:
         # all objects lie in picture 0 of the embedding
         index = torch.zeros(len(group), dtype=torch.int64, device=self.device)
         with watch.stage("base"):
-            plain = decode(self.twin, embedding.base, index, points, masks)
+            plain, own = self._decoded(embedding, index, points, masks)
             base = [
                 to_mask(plain.best[i], plain.best_iou[i], size_hw, logits)
                 for i in range(len(group))
             ]
         with watch.stage("refine"):
-            output = self._refined(embedding, index, points, masks, plain.best)
+            output = self._refined(embedding, index, points, masks, plain.best, own)
             refined = (
                 base
                 if output is None
@@ -181,6 +183,16 @@ class BaseSegmenter:
             )
         return [MaskPair(*pair) for pair in zip(base, refined, strict=True)]
 
+    def _decoded(
+        self,
+        embedding: Embedding,
+        index: Tensor,
+        points: PointPrompts | None,
+        masks: Tensor | None,
+    ) -> tuple[BaseOutput, BaseOutput | None]:
+        """Return SAM2's answer, and the decoder's to the refiner, if both come at once."""
+        return decode(self.twin, embedding.base, index, points, masks), None
+
     def _refined(
         self,
         embedding: Embedding,
@@ -188,6 +200,7 @@ class BaseSegmenter:
         points: PointPrompts | None,
         masks: Tensor | None,
         plain: Tensor,
+        own: BaseOutput | None,
     ) -> RefinerOutput | None:
         """Answer the same prompts with the refiner, if there is one."""
         return None
@@ -223,6 +236,17 @@ class ImageSegmenter(BaseSegmenter):
         doubled = normalise(to_square(pixels, 2 * self.base.image_size))
         return local_features(self.twin, picture_to_cut(self.refiner.quarters, whole, doubled))
 
+    def _decoded(
+        self,
+        embedding: Embedding,
+        index: Tensor,
+        points: PointPrompts | None,
+        masks: Tensor | None,
+    ) -> tuple[BaseOutput, BaseOutput | None]:
+        if not isinstance(self.refiner, SAM2Refiner):
+            return super()._decoded(embedding, index, points, masks)
+        return decode_both(self.twin, embedding.base, embedding.refined.g, index, points, masks)
+
     def _refined(
         self,
         embedding: Embedding,
@@ -230,9 +254,11 @@ class ImageSegmenter(BaseSegmenter):
         points: PointPrompts | None,
         masks: Tensor | None,
         plain: Tensor,
+        own: BaseOutput | None,
     ) -> RefinerOutput | None:
+        known = {} if own is None else {"decoded": own}
         return self.refiner(  # type: ignore[no-any-return]
-            self.twin, embedding.base, embedding.refined, index, points, masks, plain
+            self.twin, embedding.base, embedding.refined, index, points, masks, plain, **known
         )
 
 

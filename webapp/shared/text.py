@@ -188,7 +188,7 @@ CANVAS = {
     "clicks_box": "{clicks} + box",
     "encode": "Image encoder",
     "augment": "Localization augment",
-    "base_time": "SAM2 decoder",
+    "base_time": "Decoder of both",
     "refine": "Refinement",
     "total": "Model total",
     "seen": "Click to screen",

@@ -21,6 +21,7 @@ from refiner.network.base_model import (
     build_official,
     click_maps,
     decode,
+    decode_both,
     encode,
     load_official,
     mask_to_logits,
@@ -224,6 +225,22 @@ def test_another_global_feature_changes_the_answer(lite_base):
         other.best,
     )
     assert (plain.best - other.best).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("points", "masks"), [(True, False), (False, True), (True, True)])
+def test_decoding_twice_in_one_pass_gives_what_two_passes_give(lite_base, points, masks):
+    generator = torch.Generator().manual_seed(4)
+    size = lite_base.image_size
+    features, _ = encode(lite_base, torch.randn(1, 3, size, size, generator=generator))
+    other, index = features.g.flip(-1), torch.zeros(3, dtype=torch.int64)
+    coords = size * torch.rand(3, 2, 2, generator=generator)
+    given = PointPrompts(coords, torch.tensor([[1, 0], [2, 3], [1, 1]])) if points else None
+    logits = 9 * torch.randn(3, 1, size // 4, size // 4, generator=generator) if masks else None
+    both = decode_both(lite_base, features, other, index, given, logits)
+    for found, g in zip(both, (None, other), strict=True):
+        wanted = decode(lite_base, features, index, given, logits, g=g)
+        for name, value in vars(wanted).items():
+            assert torch.allclose(vars(found)[name], value, atol=1e-4), name
 
 
 def test_normalising_is_imagenets():
