@@ -70,7 +70,7 @@ def build_heading(models: Models, cost: str = "") -> Heading:
             container=bool(cost),
             filterable=False,
             scale=0,
-            min_width=320 if cost else 190,
+            min_width=480 if cost else 190,
         )
     return Heading(title, selector)
 
