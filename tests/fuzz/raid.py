@@ -166,8 +166,9 @@ def _kill(host: Host, draw: random.Random) -> None:
         while work.is_alive() and time.monotonic() < until:
             for child in host.workers(word):
                 time.sleep(draw.uniform(0, 0.05))
-                child.kill()
-                until = 0
+                with suppress(psutil.NoSuchProcess):  # it was quicker: the next one
+                    child.kill()
+                    until = 0
             time.sleep(0.01)
         work.join()
         visitor.leave()
