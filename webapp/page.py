@@ -77,13 +77,7 @@ def build_page(
     models = Models(segmenter, backbones, load_backbone, limits.backbones, current_visitor)
     if loaded:
         segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
-    page = gr.Blocks(
-        title=text.TITLE,
-        analytics_enabled=False,
-        fill_width=True,
-        delete_cache=(SWEEP_SECONDS, KEPT_SECONDS),
-    )
-    with page:
+    with _empty_page() as page:
         heading = build_heading(models, text.gpu_cost(click_seconds))
         with gr.Tab(text.IMAGE_TAB):
             state = build_image_tab(page, models, reader, loaded, limits, heading, uploads, results)
@@ -101,6 +95,15 @@ def build_page(
     _take_turns(page, video, limits)
     page.loaded_models = lambda: models.loaded
     return page
+
+
+def _empty_page() -> gr.Blocks:
+    return gr.Blocks(
+        title=text.TITLE,
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(SWEEP_SECONDS, KEPT_SECONDS),
+    )
 
 
 def _take_turns(page: gr.Blocks, video: VideoStudio | None, limits: Limits) -> None:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from refiner.network.base_model import BaseOutput, Fpn, SAM2Base
 from refiner.network.checkpoint import Refiner
 from refiner.network.maps import rows_of
+from refiner.network.mask_refinement import MaskCorrection, MaskRefinement, RefinerFeatures
 from refiner.network.openvino_engine import FastPart, Tensors, engine_version
 from refiner.network.quarters import Local
-from refiner.network.sam2refiner import MaskCorrection, MaskRefinement, RefinerFeatures
 
 Module = TypeVar("Module", bound=nn.Module)
 

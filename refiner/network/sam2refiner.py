@@ -26,32 +26,8 @@ from refiner.network.base_model import (
     decode,
     prompt_map_encoder,
 )
-from refiner.network.maps import rows_of
+from refiner.network.mask_refinement import MaskRefinement, RefinerFeatures, start_at_zero
 from refiner.network.quarters import Local
-
-OPEN = 3.0
-"""Logit of a gate at first: 0.95 of every change is made, so that training starts from weights
-without gates."""
-PACE = 16.0
-"""By how much a gate's logits grow faster than what is learned of them: a step changes weights by less
-than a thousandth, and a gate has to move by several units."""
-
-
-@dataclass(frozen=True)
-class RefinerFeatures:
-    """What SAM2Refiner keeps of B pictures; none of it depends on a prompt.
-
-    Attributes:
-        g: the refined global feature G_ref, (B, C, h, h).
-        levels: s2, s1, s0 projected for mask refinement, at S/16, S/8 and S/4.
-        fine: the quarters' finest map projected for it, at S/2; None without skips.
-        low_level: the feature of the picture's own pixels, at S.
-    """
-
-    g: Tensor
-    levels: tuple[Tensor, ...]
-    fine: Tensor | None
-    low_level: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -237,8 +213,8 @@ class ReceptiveFieldBlock(nn.Module):
         self.fuse = nn.Conv2d(3 * inner, width, 1)
         self.shortcut = nn.Conv2d(width, width, 1)
         # zero branches and an identity shortcut: E_a starts as E
-        _zero(self.fuse)
-        _zero(self.shortcut)
+        start_at_zero(self.fuse)
+        start_at_zero(self.shortcut)
         nn.init.dirac_(self.shortcut.weight)
 
     def forward(self, embedding: Tensor) -> Tensor:
@@ -247,103 +223,6 @@ class ReceptiveFieldBlock(nn.Module):
         branches = torch.cat([branch(embedding) for branch in self.branches], dim=1)
         output: Tensor = self.fuse(branches) + self.shortcut(embedding)
         return output
-
-
-@dataclass(frozen=True)
-class MaskCorrection:
-    """What mask refinement says of N objects.
-
-    Attributes:
-        logits: to be added to the mask on G_ref, (N, 1, S, S).
-        intermediate: logits of D1, D2, D3, for supervision.
-        gate: logits (N, 1, S/4, S/4) of how much of the change is made; None without `gate`.
-    """
-
-    logits: Tensor
-    intermediate: tuple[Tensor, ...]
-    gate: Tensor | None
-
-
-class MaskRefinement(nn.Module):
-    """A UNet-like decoder from E' up to the picture's own pixels (section 3.2.3).
-
-    Beyond the paper, if the configuration has `skips`: D2, D3 and the step to S/2 also see the
-    quarters' maps, which have the sides of s1, s0 and S/2 and know more of what things are; D3 also
-    sees the base's mask and the map it was read from. If it has a `gate`, D3 also sees SAM2's own
-    mask, and says where the change is to be trusted.
-    """
-
-    def __init__(self, config: RefinerConfig) -> None:
-        super().__init__()
-        w1, w2, w3, w4, w5 = config.widths
-        width = config.hidden_dim
-        self.projections = nn.ModuleList(nn.Conv2d(width, out, 1) for out in (w1, w2, w3))
-        self.local = self.decoded = None
-        if config.skips:
-            pairs = ((width // 8, w4), (width // 4, w3), (width, w2))
-            self.local = nn.ModuleList(nn.Conv2d(given, out, 1) for given, out in pairs)
-            self.decoded = nn.Conv2d(width // 8 + 1, w3, 1)
-        self.plain = self.gate = None
-        if config.gate:
-            self.plain = nn.Conv2d(1, w3, 3, padding=1)
-            self.gate = nn.Conv2d(w3, 1, 1)
-            _zero(self.plain)
-            _zero(self.gate)
-        self.stages = nn.ModuleList(
-            (_block(width + w1, w1), _block(w1 + w2, w2), _block(w2 + w3, w3))
-        )
-        self.heads = nn.ModuleList(nn.Conv2d(channels, 1, 1) for channels in (w1, w2, w3))
-        self.grow_half = nn.ConvTranspose2d(w3, w4, 2, stride=2)
-        self.grow_full = nn.Sequential(
-            LayerNorm2d(w4), nn.GELU(), nn.ConvTranspose2d(w4, w5, 2, stride=2)
-        )
-        self.low_level = nn.Sequential(
-            nn.Conv2d(3, w5, 3, padding=1), nn.GELU(), nn.Conv2d(w5, w5, 3, padding=1)
-        )
-        self.output = nn.Sequential(nn.GELU(), nn.Conv2d(w5, 1, 3, padding=1))
-        # no correction before the first step of training
-        _zero(self.output[1])
-
-    def project(self, fpn: Fpn, local: Local | None) -> tuple[Fpn, Tensor | None]:
-        """Project s2, s1, s0 to the widths of D1, D2, D3, with what the quarters add; and to S/2."""
-        s2, s1, s0 = (
-            project(level) for project, level in zip(self.projections, fpn[::-1], strict=True)
-        )
-        if self.local is None:
-            return (s2, s1, s0), None
-        assert local is not None
-        l0, l1, l2 = (project(level) for project, level in zip(self.local, local, strict=True))
-        side = s0.shape[-1]
-        levels = s2, s1 + _sized(l2, side // 2), s0 + _sized(l1, side)
-        return levels, _sized(l0, 2 * side)
-
-    def forward(
-        self,
-        embedding: Tensor,
-        decoded: BaseOutput,
-        prepared: RefinerFeatures,
-        index: Tensor,
-        plain: Tensor | None = None,
-    ) -> MaskCorrection:
-        """Correct the masks of N objects by nothing at first; `plain` are SAM2's own logits."""
-        x, heads = embedding, []
-        for stage, head, level in zip(self.stages, self.heads, prepared.levels, strict=True):
-            # maps are kept once a picture, objects pick those of theirs
-            skip = rows_of(level, index)
-            # S/4, the side of the base's mask: D3 alone
-            if self.decoded is not None and skip.shape[-1] == decoded.best.shape[-1]:
-                skip = skip + self.decoded(torch.cat([decoded.upscaled, decoded.best.sigmoid()], 1))
-            if self.plain is not None and plain is not None and skip.shape[-1] == plain.shape[-1]:
-                skip = skip + self.plain(plain.sigmoid())
-            x = stage(torch.cat([_sized(x, skip.shape[-1]), skip], dim=1))
-            heads.append(head(x))  # D1 at S/16, D2 at S/8, D3 at S/4
-        half = self.grow_half(x)  # (N, w4, S/2, S/2)
-        if prepared.fine is not None:
-            half = half + rows_of(prepared.fine, index)
-        assert prepared.low_level is not None
-        full = self.grow_full(half) + rows_of(prepared.low_level, index)  # (N, w5, S, S)
-        gate = None if self.gate is None else OPEN + PACE * self.gate(x)
-        return MaskCorrection(self.output(full), tuple(heads), gate)
 
 
 class PlainHead(nn.Module):
@@ -360,7 +239,7 @@ class PlainHead(nn.Module):
             nn.GELU(),
             nn.Conv2d(width // 8, 1, 1),
         )
-        _zero(self.layers[-1])
+        start_at_zero(self.layers[-1])
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Return logits (N, 1, S/4, S/4), zero at first."""
@@ -374,29 +253,6 @@ def grown(logits: Tensor, base: SAM2Base) -> Tensor:
     return F.interpolate(logits, size, mode="bilinear", align_corners=False)
 
 
-def _block(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1),
-        LayerNorm2d(outputs),
-        nn.GELU(),
-        nn.Conv2d(outputs, outputs, 3, padding=1),
-        LayerNorm2d(outputs),
-        nn.GELU(),
-    )
-
-
-def _sized(maps: Tensor, side: int) -> Tensor:
-    """Resize maps (N, C, h, h) to a side."""
-    if maps.shape[-1] == side:
-        return maps
-    return F.interpolate(maps, (side, side), mode="bilinear", align_corners=False)
-
-
 def _tokens(image: Tensor) -> Tensor:
     """(B, C, h, w) -> (B, h·w, C)."""
     return image.flatten(2).transpose(1, 2)
-
-
-def _zero(conv: nn.Module) -> None:
-    for parameter in conv.parameters():
-        nn.init.zeros_(parameter)

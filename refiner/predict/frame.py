@@ -23,8 +23,9 @@ from refiner.network.base_model import (
     mask_to_logits,
     normalise,
 )
+from refiner.network.mask_refinement import RefinerFeatures
 from refiner.network.quarters import Local, local_features, picture_to_cut
-from refiner.network.sam2refiner import RefinerFeatures, grown
+from refiner.network.sam2refiner import grown
 from refiner.predict.memory_bank import (
     Answer,
     Memory,

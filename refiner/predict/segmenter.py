@@ -165,14 +165,13 @@ class BaseSegmenter:
         masks = to_mask_logits(group, self.base.image_size // 4, self.device)
         # all objects lie in picture 0 of the embedding
         index = torch.zeros(len(group), dtype=torch.int64, device=self.device)
+        plain, output = self._outputs(embedding, index, points, masks, watch)
         with watch.stage("base"):
-            plain, own = self._decoded(embedding, index, points, masks)
             base = [
                 to_mask(plain.best[i], plain.best_iou[i], size_hw, logits)
                 for i in range(len(group))
             ]
         with watch.stage("refine"):
-            output = self._refined(embedding, index, points, masks, plain.best, own)
             refined = (
                 base
                 if output is None
@@ -183,27 +182,17 @@ class BaseSegmenter:
             )
         return [MaskPair(*pair) for pair in zip(base, refined, strict=True)]
 
-    def _decoded(
+    def _outputs(
         self,
         embedding: Embedding,
         index: Tensor,
         points: PointPrompts | None,
         masks: Tensor | None,
-    ) -> tuple[BaseOutput, BaseOutput | None]:
-        """Return SAM2's answer, and the decoder's to the refiner, if both come at once."""
-        return decode(self.twin, embedding.base, index, points, masks), None
-
-    def _refined(
-        self,
-        embedding: Embedding,
-        index: Tensor,
-        points: PointPrompts | None,
-        masks: Tensor | None,
-        plain: Tensor,
-        own: BaseOutput | None,
-    ) -> RefinerOutput | None:
-        """Answer the same prompts with the refiner, if there is one."""
-        return None
+        watch: Stopwatch,
+    ) -> tuple[BaseOutput, RefinerOutput | None]:
+        """Answer prompts with SAM2, and with the refiner, if there is one."""
+        with watch.stage("base"):
+            return decode(self.twin, embedding.base, index, points, masks), None
 
 
 class ImageSegmenter(BaseSegmenter):
@@ -236,30 +225,24 @@ class ImageSegmenter(BaseSegmenter):
         doubled = normalise(to_square(pixels, 2 * self.base.image_size))
         return local_features(self.twin, picture_to_cut(self.refiner.quarters, whole, doubled))
 
-    def _decoded(
+    def _outputs(
         self,
         embedding: Embedding,
         index: Tensor,
         points: PointPrompts | None,
         masks: Tensor | None,
-    ) -> tuple[BaseOutput, BaseOutput | None]:
-        if not isinstance(self.refiner, SAM2Refiner):
-            return super()._decoded(embedding, index, points, masks)
-        return decode_both(self.twin, embedding.base, embedding.refined.g, index, points, masks)
-
-    def _refined(
-        self,
-        embedding: Embedding,
-        index: Tensor,
-        points: PointPrompts | None,
-        masks: Tensor | None,
-        plain: Tensor,
-        own: BaseOutput | None,
-    ) -> RefinerOutput | None:
-        known = {} if own is None else {"decoded": own}
-        return self.refiner(  # type: ignore[no-any-return]
-            self.twin, embedding.base, embedding.refined, index, points, masks, plain, **known
-        )
+        watch: Stopwatch,
+    ) -> tuple[BaseOutput, RefinerOutput | None]:
+        features, prepared = embedding.base, embedding.refined
+        given = self.twin, features, prepared, index, points, masks
+        if isinstance(self.refiner, SAM2Refiner):
+            with watch.stage("base"):
+                plain, own = decode_both(self.twin, features, prepared.g, index, points, masks)
+            with watch.stage("refine"):
+                return plain, self.refiner(*given, plain.best, own)
+        plain, _ = super()._outputs(embedding, index, points, masks, watch)
+        with watch.stage("refine"):
+            return plain, self.refiner(*given, plain.best)
 
 
 def check_objects(image: ImageArray, objects: Sequence[Prompts]) -> tuple[int, int]:

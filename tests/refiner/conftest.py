@@ -29,8 +29,9 @@ from refiner.network.base_model import (
     encode,
 )
 from refiner.network.checkpoint import save_base, save_refiner, state_id
+from refiner.network.mask_refinement import RefinerFeatures
 from refiner.network.quarters import Local, local_features
-from refiner.network.sam2refiner import RefinerFeatures, RefinerOutput, SAM2Refiner
+from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
 from refiner.predict.embedding_cache import EmbeddingCache
 from refiner.predict.segmenter import ImageSegmenter
 from refiner.training.samples.photos import is_dev

@@ -12,7 +12,7 @@ import torch
 
 import refiner.predict.segmenter
 from refiner.network.base_model import BaseFeatures, normalise
-from refiner.network.sam2refiner import RefinerFeatures
+from refiner.network.mask_refinement import RefinerFeatures
 from refiner.predict.embedding_cache import CACHE_BYTES, Embedding, EmbeddingCache
 from refiner.predict.loading import load_segmenter
 from refiner.types import MAX_CLICKS, MAX_OBJECTS, Box, Click, InputError, Prompts
