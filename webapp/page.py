@@ -25,12 +25,12 @@ from webapp.image.tab import build_image_tab
 from webapp.serving.health import Doorway, Health, end_on_sigterm
 from webapp.serving.metrics import Metrics
 from webapp.serving.turns import TurnQueue
-from webapp.serving.visitors import SWEEP_SECONDS, Visitors, current_visitor, sweeping
+from webapp.serving.visitors import Visitors, current_visitor, sweeping
 from webapp.shared import counts, text
 from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
 from webapp.shared.limits import Limits
-from webapp.shared.uploads import KEPT_SECONDS, Uploads
+from webapp.shared.uploads import Uploads
 from webapp.video.context import VideoStudio
 from webapp.video.tab import build_video_tab
 
@@ -77,7 +77,7 @@ def build_page(
     models = Models(segmenter, backbones, load_backbone, limits.backbones, current_visitor)
     if loaded:
         segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
-    with _empty_page() as page:
+    with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
         heading = build_heading(models, text.gpu_cost(click_seconds))
         with gr.Tab(text.IMAGE_TAB):
             state = build_image_tab(page, models, reader, loaded, limits, heading, uploads, results)
@@ -95,15 +95,6 @@ def build_page(
     _take_turns(page, video, limits)
     page.loaded_models = lambda: models.loaded
     return page
-
-
-def _empty_page() -> gr.Blocks:
-    return gr.Blocks(
-        title=text.TITLE,
-        analytics_enabled=False,
-        fill_width=True,
-        delete_cache=(SWEEP_SECONDS, KEPT_SECONDS),
-    )
 
 
 def _take_turns(page: gr.Blocks, video: VideoStudio | None, limits: Limits) -> None:
@@ -137,11 +128,9 @@ def launch(
 ) -> Any:
     """Serve the page until interrupted or told to end; further options go to gradio's `launch`."""
     limits = limits or Limits.from_env()
-    page.upload_file_set = set()  # gradio deletes from the one it made; these files have moved
+    uploads.shown = frozenset(path for part in page.blocks.values() for path in part.keep_in_cache)
     doorway = Doorway(page.loaded_models, lambda: any(page._queue.active_jobs))
     end_on_sigterm(page, doorway)
-    health = Middleware(Health, doorway=doorway)
-    visitors = Middleware(Visitors, uploads=uploads, forget=page.upload_file_set.discard)
     return page.launch(
         server_name=host,
         server_port=port,
@@ -156,8 +145,13 @@ def launch(
         ssr_mode=False,
         share=False,
         app_kwargs={
-            "middleware": [Middleware(Metrics), health, visitors, Middleware(PackedPage)],
-            "lifespan": sweeping(uploads),
+            "middleware": [
+                Middleware(Metrics),
+                Middleware(Health, doorway=doorway),
+                Middleware(Visitors, uploads=uploads),
+                Middleware(PackedPage),
+            ],
+            "lifespan": sweeping(uploads, page.temp_file_sets),
             "routes": page.further_routes,
         },
         **options,

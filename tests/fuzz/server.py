@@ -17,15 +17,14 @@ def main() -> None:
     port, root, seconds = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     from refiner.files.decoding.walled import WalledReader
     from refiner.types import Click, Prompts
-    from webapp import page as pages
+    from webapp.page import build_page, launch
     from webapp.serving import visitors
     from webapp.shared.examples import ExampleSource
     from webapp.shared.limits import Limits
     from webapp.shared.uploads import Uploads
     from webapp.video.clip_files import video_studio
 
-    visitors.SWEEP_SECONDS = pages.SWEEP_SECONDS = 1
-    pages.KEPT_SECONDS = seconds
+    visitors.SWEEP_SECONDS = 1
     limits = Limits(file_megabytes=2, video_megabytes=4, idle_seconds=seconds)
     limits = Limits(**{**_values(limits), "clip_idle_seconds": seconds, "clips": 6})
     knobs = Knobs(*(multiprocessing.Value(kind, 0) for kind in "dii"))
@@ -33,7 +32,7 @@ def main() -> None:
     example = root.parent / "example.png"
     example.write_bytes(sound("picture")[1])
     reader = WalledReader()
-    page = pages.build_page(
+    page = build_page(
         RemoteSegmenter(knobs),
         reader=reader,
         uploads=uploads,
@@ -41,7 +40,7 @@ def main() -> None:
         video=video_studio(RemoteTracker(knobs), limits, uploads),
         limits=limits,
     )
-    pages.launch(page, uploads, "127.0.0.1", port, limits, quiet=True)
+    launch(page, uploads, "127.0.0.1", port, limits, quiet=True)
 
 
 def _values(limits: object) -> dict[str, int]:

@@ -7,7 +7,7 @@ import gc
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -48,17 +48,15 @@ class Visitors:
     server calls the endpoints: there is one for all its users, who would be one visitor.
     """
 
-    def __init__(self, app: ASGIApp, uploads: Uploads, forget: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, uploads: Uploads) -> None:
         """Wrap an app.
 
         Args:
             app: gradio's.
             uploads: takes the files.
-            forget: is told the path that gradio gave to a file which has moved.
         """
         self.app = app
         self.uploads = uploads
-        self.forget = forget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -108,7 +106,6 @@ class Visitors:
         for path in paths:
             if path not in places:
                 places[path] = str(self.uploads.add(Path(path), visitor))
-                self.forget(path)
         return json.dumps([places[path] for path in paths]).encode()
 
 
@@ -131,12 +128,22 @@ def _greeting(send: Send, scope: Scope) -> Send:
     return sent
 
 
-def sweeping(uploads: Uploads) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """Return an app's lifespan: old uploads are deleted meanwhile, all of them at the end."""
+def sweeping(
+    uploads: Uploads, noted: Iterable[set[str]] = ()
+) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    """Return an app's lifespan: old files are deleted meanwhile, all uploads at the end.
+
+    gradio's own deletion (`delete_cache`) ends for good when a file is added while it looks, and
+    never sees one whose answer was given up.
+
+    Args:
+        uploads: knows the files.
+        noted: where gradio notes the files of its own; nobody reads that.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
-        task = asyncio.create_task(_sweep(uploads))
+        task = asyncio.create_task(_sweep(uploads, noted))
         try:
             yield
         finally:
@@ -146,8 +153,10 @@ def sweeping(uploads: Uploads) -> Callable[[Any], AbstractAsyncContextManager[No
     return lifespan
 
 
-async def _sweep(uploads: Uploads) -> None:
+async def _sweep(uploads: Uploads, noted: Iterable[set[str]]) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         gc.collect()  # what a visitor left may lie in cycles, which nobody looks at while all is idle
+        for paths in noted:
+            paths.clear()
         await asyncio.to_thread(uploads.sweep)

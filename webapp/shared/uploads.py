@@ -20,7 +20,7 @@ REFUSED = "The upload did not arrive; choose the picture again."
 ANYONE = ""
 """The owner of what came without a cookie: whoever can name it."""
 CACHED = re.compile(r"[0-9a-f]{16,64}")
-"""Folders that gradio and `stored_file` put files in, named after contents or at random."""
+"""Folders that gradio and `stored_file` put shown files in, named after contents or at random."""
 UNFINISHED = re.compile(r"tmp\w{8}")
 """Files that gradio receives uploads in, left behind if the sender breaks off."""
 
@@ -61,6 +61,8 @@ class Uploads:
         self.root = Path(os.path.abspath(root))  # as gradio does: links stay links
         self.seconds = seconds
         self.most = most
+        self.shown: frozenset[str] = frozenset()
+        """Files that the page shows as long as it is served."""
         self._visitor = visitor
         self._folder = self.root / "uploads"
         self._held: dict[str, Upload] = {}
@@ -120,7 +122,7 @@ class Uploads:
         return target
 
     def sweep(self) -> None:
-        """Delete uploads that are too old, and what gradio and former servers have left behind."""
+        """Delete what is too old: uploads, files shown, and what gradio and former servers left."""
         oldest = time.time() - self.seconds
         with self._lock:
             self._held = {key: one for key, one in self._held.items() if one.time >= oldest}
@@ -129,9 +131,21 @@ class Uploads:
                 shutil.rmtree(path, ignore_errors=True)
         for path in _inside(self.root):
             if CACHED.fullmatch(path.name):
-                _delete_empty(path, oldest)
+                self._delete_cached(path, oldest)
             elif UNFINISHED.fullmatch(path.name) and path.is_file() and _changed(path) < oldest:
                 path.unlink(missing_ok=True)
+
+    def _delete_cached(self, folder: Path, oldest: float) -> None:
+        """Delete a folder's files that were written before `oldest`, and its folders that are empty."""
+        walk = os.walk(folder, topdown=False)
+        places = [(Path(place), names, _changed(Path(place))) for place, _, names in walk]
+        for place, names, changed in places:
+            for path in (place / name for name in names):
+                if str(path) not in self.shown and _changed(path) < oldest:
+                    path.unlink(missing_ok=True)
+            if changed < oldest:
+                with contextlib.suppress(OSError):  # most often: it is not empty
+                    place.rmdir()
 
     def close(self) -> None:
         """Delete all uploads."""
@@ -182,16 +196,11 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _changed(path: Path) -> float:
-    """Return when a file or folder last changed; of one that is gone, never too long ago."""
+    """Return when a file or folder last changed; of one that is gone, never too long ago.
+
+    A copy has the time of its original: when it came here counts.
+    """
     try:
-        return path.stat().st_mtime
+        return path.stat().st_ctime
     except OSError:
         return float("inf")
-
-
-def _delete_empty(folder: Path, oldest: float) -> None:
-    """Delete a folder and those in it that are empty and have not changed since `oldest`."""
-    for place, _, _ in os.walk(folder, topdown=False):
-        if _changed(Path(place)) < oldest:
-            with contextlib.suppress(OSError):  # most often: it is not empty
-                os.rmdir(place)

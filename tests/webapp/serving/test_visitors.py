@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from refiner.types import InputError
+from webapp.serving import visitors
 from webapp.serving.visitors import COOKIE, Visitors, sweeping, visitor_of
 from webapp.shared.uploads import ANYONE, Uploads
 
@@ -25,9 +26,8 @@ class Site:
     def __init__(self, root: Path) -> None:
         self.visitor = ANYONE
         self.root = root
-        self.forgotten: list[str] = []
         self.uploads = Uploads(root, lambda: self.visitor)
-        visitors = Middleware(Visitors, uploads=self.uploads, forget=self.forgotten.append)
+        visitors = Middleware(Visitors, uploads=self.uploads)
         routes = [
             Route("/", self._page),
             Route("/studio/config", self._config),
@@ -128,12 +128,11 @@ def test_an_upload_belongs_to_the_cookie_it_came_with(site: Site) -> None:
             site.uploads.file(path)
 
 
-def test_gradios_path_is_gone_and_forgotten(site: Site) -> None:
+def test_gradios_path_is_gone(site: Site) -> None:
     (path,) = site.client().post("/gradio_api/upload", content="a.png").json()
-    assert site.forgotten == [str(site.root / "hash" / "a.png")]
     assert not (site.root / "hash").exists()
     with pytest.raises(InputError):
-        site.uploads.file(site.forgotten[0])
+        site.uploads.file(str(site.root / "hash" / "a.png"))
     assert site.uploads.file(path).exists()
 
 
@@ -155,6 +154,20 @@ def test_uploads_go_with_the_server(site: Site) -> None:
     assert not Path(path).exists()
 
 
+def test_old_files_are_deleted_again_and_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "SWEEP_SECONDS", 0.01)
+    swept: list[bool] = []
+    monkeypatch.setattr(site.uploads, "sweep", lambda: swept.append(True))
+    noted = {"picture.jpg"}
+
+    async def served() -> None:
+        async with sweeping(site.uploads, [noted])(site.app):
+            while noted or len(swept) < 2:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(served(), 20))
+
+
 def test_a_reply_in_pieces_is_put_together(site: Site, tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"content")
@@ -172,8 +185,7 @@ def test_a_reply_in_pieces_is_put_together(site: Site, tmp_path: Path) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/sub/gradio_api/upload", "headers": []}
-    forget = site.forgotten.append
-    asyncio.run(Visitors(app, site.uploads, forget)(scope, keep, keep))  # type: ignore[arg-type]
+    asyncio.run(Visitors(app, site.uploads)(scope, keep, keep))  # type: ignore[arg-type]
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     (path,) = json.loads(sent[1]["body"])  # type: ignore[arg-type]
     assert site.uploads.file(path).read_bytes() == b"content"

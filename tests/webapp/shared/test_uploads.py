@@ -37,11 +37,6 @@ def door(tmp_path: Path) -> Door:
     return Door(tmp_path / "root")
 
 
-def age(path: Path, seconds: float) -> None:
-    then = time.time() - seconds
-    os.utime(path, (then, then))
-
-
 def test_a_file_is_its_owners_alone(door: Door) -> None:
     path = upload(door.uploads, "a.png", b"mine")
     assert door.uploads.file(path).read_bytes() == b"mine"
@@ -151,35 +146,43 @@ def test_the_oldest_files_make_room(tmp_path: Path) -> None:
     assert [Path(path).exists() for path in paths] == [False, True, True]
 
 
-def test_old_files_go_and_new_ones_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    door = Door(tmp_path)
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now - HOUR - 1)
+def test_old_files_go_and_new_ones_stay(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     old = upload(door.uploads, "old.png", b"a")
-    age(Path(old).parent, HOUR + 1)
-    monkeypatch.setattr(time, "time", lambda: now)
+    passed = time.time() + HOUR + 0.05
+    time.sleep(0.1)
+    monkeypatch.setattr(time, "time", lambda: passed)
     new = upload(door.uploads, "new.png", b"a")
     door.uploads.sweep()
     assert (door.refused(old), door.refused(new)) == (True, False)
     assert not Path(old).parent.exists()
 
 
-def test_sweeping_takes_leftovers_and_nothing_else(door: Door) -> None:
+def test_sweeping_takes_leftovers_and_nothing_else(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = door.uploads.root
-    former = root / "uploads" / ("0" * 32)
+    former = root / "uploads" / ("0" * 32) / "a.png"
     empty = root / ("a" * 64)
     nested = root / ("b" * 16) / ("c" * 64)
-    clip = root / "clips" / ("d" * 32)
-    for folder in (former, empty, nested, clip):
+    clip = root / "clips" / ("d" * 32) / "a.mp4"
+    answered, example = (root / (word * 16) / "picture.jpg" for word in "ef")
+    unfinished, running, asked = (root / name for name in ("tmpabc123_x", "tmpabc123_y", "a" * 16))
+    door.uploads.shown = frozenset({str(example)})
+    for folder in (empty, nested):
         folder.mkdir(parents=True)
-    unfinished, running, shown = root / "tmpabc123_x", root / "tmpabc123_y", nested.parent / "a.jpg"
-    for file in (former / "a.png", unfinished, running, shown):
+    for file in (former, clip, answered, example, unfinished):
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"a")
-    for path in (former, empty, nested, clip, clip.parent, unfinished, shown):
-        age(path, HOUR + 1)
+    passed = time.time() + HOUR + 0.05
+    time.sleep(0.1)
+    asked.mkdir()
+    for file in (running, asked / "a.png"):
+        file.write_bytes(b"a")
+    monkeypatch.setattr(time, "time", lambda: passed)
     door.uploads.sweep()
-    assert not any(path.exists() for path in (former, empty, nested, unfinished))
-    assert all(path.exists() for path in (clip, running, shown))
+    old = (former, empty, nested, nested.parent, answered, unfinished)
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in (clip, example, running, asked / "a.png"))
 
 
 def test_a_restarted_server_asks_for_the_file_again(door: Door) -> None:
