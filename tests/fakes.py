@@ -89,7 +89,7 @@ class FakeSegmenter:
         self.calls.append(tuple(objects))
         if self.broken:
             raise RuntimeError("The fake model broke.")
-        time.sleep(self.seconds)
+        self._take_time()
         for prompts in objects:
             prompts.check(size_hw)
         pairs = tuple(
@@ -100,6 +100,9 @@ class FakeSegmenter:
             for prompts in objects
         )
         return ImageResult(pairs, Timings(encode=12.0, augment=3.0, base=4.0, refine=5.0))
+
+    def _take_time(self) -> None:
+        time.sleep(self.seconds)
 
 
 @dataclass
@@ -204,6 +207,9 @@ class FakeTracker:
     def _work(self) -> None:
         if self.broken:
             raise RuntimeError("The fake tracker broke.")
+        self._take_time()
+
+    def _take_time(self) -> None:
         time.sleep(self.seconds)
 
 

@@ -23,6 +23,8 @@ from webapp.shared.examples import ExampleSource
 
 STARTS_WITHIN = 180
 LOADS_WITHIN = 4.0
+START = "spawn" if os.name == "nt" else "forkserver"
+"""How a server's process starts: the second one finds imported what the first one imported."""
 RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
 
 
@@ -35,30 +37,36 @@ class Knobs:
     calls: Synchronized[int]
 
 
-class RemoteSegmenter(FakeSegmenter):
+class Remote:
     """A fake whose knobs are turned from another process."""
 
     def __init__(self, knobs: Knobs) -> None:
         super().__init__()
         self.knobs = knobs
 
+    def _take_time(self) -> None:
+        """Take as long as the knob says meanwhile: turned to zero, it lets the call go on at once."""
+        started = time.monotonic()
+        while time.monotonic() - started < self.knobs.seconds.value:
+            time.sleep(0.01)
+
+
+class RemoteSegmenter(Remote, FakeSegmenter):
+    """A model in the server."""
+
     def segment(
         self, image: ImageArray, objects: Sequence[Prompts], *, logits: bool = False
     ) -> ImageResult:
-        self.seconds, self.broken = self.knobs.seconds.value, bool(self.knobs.broken.value)
+        self.broken = bool(self.knobs.broken.value)
         self.knobs.calls.value += 1
         return super().segment(image, objects, logits=logits)
 
 
-class RemoteTracker(FakeTracker):
-    """As `RemoteSegmenter`."""
-
-    def __init__(self, knobs: Knobs) -> None:
-        super().__init__()
-        self.knobs = knobs
+class RemoteTracker(Remote, FakeTracker):
+    """A tracker in the server."""
 
     def _work(self) -> None:
-        self.seconds, self.broken = self.knobs.seconds.value, bool(self.knobs.broken.value)
+        self.broken = bool(self.knobs.broken.value)
         super()._work()
 
 
@@ -138,10 +146,11 @@ def server_process(
     run: Callable[[int, Path, ExampleSource, Knobs], None] = serve,
 ) -> Iterator[tuple[str, Knobs, multiprocessing.process.BaseProcess]]:
     """Give the process of the app, too; it listens on `port`, or on a free one; `run` runs it."""
-    spawn = multiprocessing.get_context("spawn")
-    knobs = Knobs(spawn.Value("d", 0.0), spawn.Value("i", 0), spawn.Value("i", 0))
+    processes = multiprocessing.get_context(START)
+    processes.set_forkserver_preload(["webapp.page", "webapp.video.clip_files"])
+    knobs = Knobs(processes.Value("d", 0.0), processes.Value("i", 0), processes.Value("i", 0))
     port = port or free_port()
-    process = spawn.Process(target=run, args=(port, folder, example, knobs), daemon=True)
+    process = processes.Process(target=run, args=(port, folder, example, knobs), daemon=True)
     process.start()
     try:
         url = f"http://127.0.0.1:{port}"
