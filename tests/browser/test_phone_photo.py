@@ -36,23 +36,21 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("device", ["visitor", "phone"])
 def test_its_mask_has_its_own_size_and_name(
-    device: str, photo: bytes, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    phone: Visitor, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    visitor: Visitor = request.getfixturevalue(device)
-    visitor.upload("IMG_4711.jpeg", photo, "image/jpeg")
-    about = visitor.page.locator(".about-picture")
+    phone.upload("IMG_4711.jpeg", photo, "image/jpeg")
+    about = phone.page.locator(".about-picture")
     expect(about).to_contain_text(f"1536×2048, scaled down from {WIDE}×{HIGH}", timeout=60_000)
-    visitor.settle()
+    phone.settle()
     monkeypatch.setattr("tests.browser.studio.WIDE", WIDE)
     monkeypatch.setattr("tests.browser.studio.HIGH", HIGH)
-    shown, (x, y) = visitor.pixel(*SPOT), SPOT
+    shown, (x, y) = phone.pixel(*SPOT), SPOT
     assert np.abs(np.subtract(shown, read_picture(photo).pixels[y, x])).max() <= 6
     assert shown[0] > 208  # a red that sRGB has to say louder
-    visitor.click(*SPOT)
-    visitor.settle("1")
-    name, content = visitor.download("mask", "refined")
+    phone.click(*SPOT)
+    phone.settle("1")
+    name, content = phone.download("mask", "refined")
     assert name == "IMG_4711_sam2refiner_mask.png"
     mask = mask_of(content)
     assert mask.shape == (HIGH, WIDE)
