@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from webapp.serving.visitors import Visitors, current_visitor, sweeping
 from webapp.shared import counts, text
 from webapp.shared.backbones import Load, Models
 from webapp.shared.examples import ExampleSource, load
-from webapp.shared.limits import Limits
+from webapp.shared.limits import Limits, check_spare
 from webapp.shared.uploads import Uploads
 from webapp.video.context import VideoStudio
 from webapp.video.tab import build_video_tab
@@ -74,7 +75,14 @@ def build_page(
     """
     limits = limits or Limits.from_env()
     loaded = [load(source, reader, limits) for source in examples]
-    models = Models(segmenter, backbones, load_backbone, limits.backbones, current_visitor)
+    models = Models(
+        segmenter,
+        backbones,
+        load_backbone,
+        limits.backbones,
+        current_visitor,
+        check_spare=partial(check_spare, limits, uploads.root),
+    )
     if loaded:
         segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:

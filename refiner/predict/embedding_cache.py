@@ -7,27 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 from cachetools import LRUCache
 from torch import Tensor
 
+from refiner.memory import usable_bytes
 from refiner.network.base_model import BaseFeatures
-
-_CONTAINER = ("memory.max", "memory/memory.limit_in_bytes")
-"""Where Linux says below `CGROUPS` what a container may use: now, and in earlier releases."""
-CGROUPS = Path("/sys/fs/cgroup")
-
-
-def usable_bytes(cgroups: Path = CGROUPS) -> int:
-    """Return the memory of this machine, or what this container may use of it."""
-    files = [cgroups / name for name in _CONTAINER]
-    limits = [file.read_text().strip() for file in files if file.is_file()]
-    machine = int(psutil.virtual_memory().total)
-    return min([machine, *(int(text) for text in limits if text.isdigit())])
-
 
 CACHE_BYTES = min(max(usable_bytes() // 8, 512 * 2**20), 2048 * 2**20)
 """What the embeddings of recent pictures may take, those of all models together: an eighth of the

@@ -15,7 +15,7 @@ from refiner.types import Box, Click, ImageArray, InputError
 from webapp.api.addresses import is_address, path_on_page
 from webapp.shared import text
 from webapp.shared.events import explain
-from webapp.shared.limits import Limits
+from webapp.shared.limits import Limits, check_spare
 from webapp.shared.messages import MAX_COUNT, is_number
 from webapp.shared.pictures import read_within, worked_size
 from webapp.shared.uploads import Uploads
@@ -87,8 +87,9 @@ class Inbox:
         """Return a picture as it is worked on, and its scale.
 
         Raises:
-            InputError: it was not uploaded, is no picture, or too large.
+            InputError: it was not uploaded, is no picture, or too large; or there is no room for it.
         """
+        check_spare(self.limits, self.uploads.root)
         image = read_within(self.reader, self.file(file), self.limits).pixels
         pixels = worked_size(image, self.limits)
         return pixels, Scale((pixels.shape[0], pixels.shape[1]), (image.shape[0], image.shape[1]))

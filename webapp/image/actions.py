@@ -18,7 +18,7 @@ from webapp.shared import counts, text
 from webapp.shared.backbones import Models
 from webapp.shared.events import Act, Outcome
 from webapp.shared.examples import Example
-from webapp.shared.limits import Limits
+from webapp.shared.limits import Limits, check_spare
 from webapp.shared.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
 from webapp.shared.messages import Message, apply, file_stem, read_actions, read_text
 from webapp.shared.pictures import read_within, worked_size
@@ -99,8 +99,9 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
     """Open the picture that the visitor uploaded.
 
     Raises:
-        InputError: it was not uploaded, is too large, or is no picture.
+        InputError: it was not uploaded, is too large, or is no picture; or there is no room for it.
     """
+    check_spare(studio.limits, studio.uploads.root)
     file = studio.uploads.file(read_text(message.values, "path"))
     photo = read_within(studio.reader, file, studio.limits)
     pixels = worked_size(photo.pixels, studio.limits)

@@ -35,6 +35,7 @@ class Models:
         most: int = 2,
         visitor: Callable[[], str] = lambda: ANYONE,
         clock: Callable[[], float] = time.monotonic,
+        check_spare: Callable[[], None] = lambda: None,
     ) -> None:
         """Load nothing yet.
 
@@ -45,12 +46,14 @@ class Models:
             most: how many beside the first are kept.
             visitor: says who is asking.
             clock: in seconds.
+            check_spare: raises InputError while there is no memory for another one.
         """
         self.first = first
         self.names = tuple(names) if load else ()
         self._load = load
         self._most = most
         self._visitor = visitor
+        self._check_memory = check_spare
         self._kept: OrderedDict[str, Segmenter] = OrderedDict()  # the one used last is at the end
         self._infos = {first.info.backbone: first.info}
         self._users: TTLCache[str, str] = TTLCache(_REMEMBERED, IN_USE_SECONDS, clock)
@@ -120,7 +123,8 @@ class Models:
         return model
 
     def _check_room(self, name: str) -> None:
-        """Refuse a backbone while others, which other visitors use, take all places."""
+        """Refuse a backbone without memory for it, or while others', which they use, take all places."""
+        self._check_memory()
         taken = sorted((self._used() & set(self._kept)) | self._loading)
         if len(taken) >= self._most:
             raise InputError(

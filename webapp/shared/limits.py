@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
+from refiner.memory import spare_bytes
 from refiner.types import InputError
+from webapp.shared import text
 
 PREFIX = "STUDIO_"
 
@@ -42,6 +46,7 @@ class Limits:
         compare_running: comparisons that run at the same time.
         compare_waiting: comparisons that run or wait.
         compare_seconds: how long one comparison may run.
+        spare_megabytes: memory, and disk, that stays free: while less is, nothing new is opened.
     """
 
     file_megabytes: int = 20
@@ -70,6 +75,7 @@ class Limits:
     compare_running: int = 1
     compare_waiting: int = 8
     compare_seconds: int = 900
+    spare_megabytes: int = 300
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Limits:
@@ -80,12 +86,27 @@ class Limits:
         """
         limits = cls()
         for field in fields(cls):
-            text = environ.get(PREFIX + field.name.upper())
-            if text is None:
+            given = environ.get(PREFIX + field.name.upper())
+            if given is None:
                 continue
-            if not text.isascii() or not text.isdigit() or int(text) == 0:
+            if not given.isascii() or not given.isdigit() or int(given) == 0:
                 raise InputError(
-                    f"{PREFIX}{field.name.upper()} must be a positive whole number, got {text!r}."
+                    f"{PREFIX}{field.name.upper()} must be a positive whole number, got {given!r}."
                 )
-            limits = replace(limits, **{field.name: int(text)})
+            limits = replace(limits, **{field.name: int(given)})
         return limits
+
+
+def check_spare(limits: Limits, folder: Path) -> None:
+    """Refuse to open more while memory, or the disk of `folder`, is nearly used up.
+
+    A server that is killed for its memory loses what all visitors have open; so nothing new comes in.
+
+    Raises:
+        InputError: less than `spare_megabytes` is left.
+    """
+    spare = limits.spare_megabytes * 1_000_000
+    if spare_bytes() < spare:
+        raise InputError(text.NO_MEMORY)
+    if shutil.disk_usage(folder).free < spare:
+        raise InputError(text.DISK_FULL)

@@ -280,6 +280,10 @@ API_TOO_LONG = (
     "The clip has {all} frames and at most {most} ({seconds:.1f} s) are tracked at once; choose them "
     "with start and stop."
 )
+NO_MEMORY = (
+    "The server's memory is nearly used up, so nothing new can be opened now. What you have open goes on; "
+    "try again in some minutes."
+)
 DISK_FULL = "The server has no room for this now; try again later, or with a smaller file."
 VIDEO_FAILED = (
     "Something went wrong on the server; your clip, prompts and tracked masks are kept. Try again."

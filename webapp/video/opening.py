@@ -9,7 +9,7 @@ from pathlib import Path
 from refiner.types import InputError
 from refiner.video_types import FramePrompts, VideoInfo
 from webapp.shared.examples import ClipSource
-from webapp.shared.limits import Limits
+from webapp.shared.limits import Limits, check_spare
 from webapp.video import text
 from webapp.video.context import VideoStudio
 from webapp.video.open_clips import ClipJob
@@ -45,8 +45,9 @@ def new_job(
         example: where it is from, unless it is the visitor's.
 
     Raises:
-        InputError: it is no clip, or too large.
+        InputError: it is no clip, or too large; or there is no room for it.
     """
+    check_spare(studio.limits, studio.uploads.root)
     key, folder = studio.store.folder()
     try:
         whole = studio.open_clip(take(folder))

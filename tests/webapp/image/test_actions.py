@@ -21,6 +21,7 @@ from webapp.image.actions import Studio
 from webapp.image.photo import PhotoFile, photo_pixels
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
+from webapp.shared import limits as limiting
 from webapp.shared import text
 from webapp.shared.events import Outcome, guarded
 from webapp.shared.examples import ExampleSource, installed, load
@@ -50,6 +51,16 @@ def png(image: ImageArray) -> bytes:
 
 def upload(studio: Studio, content: bytes) -> Message:
     return read_message({"seq": 1, "path": fakes.upload(studio.uploads, "name", content)})
+
+
+def test_without_memory_no_picture_is_opened_and_the_one_there_is_clicked_on(
+    studio: Studio, opened: ImageState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limiting, "spare_bytes", lambda: 0)
+    with pytest.raises(InputError, match="What you have open goes on"):
+        actions.upload_picture(studio, opened, upload(studio, png(opened.current_picture.pixels)))
+    state = actions.edit_picture(studio, opened, edits(click(100, 150))).state
+    assert state.scene.find(1).answer is not None
 
 
 def test_a_message_that_comes_again_is_applied_once(studio: Studio, opened: ImageState) -> None:

@@ -122,6 +122,17 @@ def test_a_model_that_cannot_be_had_drops_none_that_is_there(
     assert loader.loaded == ["tiny"]
 
 
+def test_none_is_loaded_without_memory_and_those_there_answer(loader: Loader) -> None:
+    def refuse() -> None:
+        raise InputError("no memory")
+
+    models = Models(FakeSegmenter(), NAMES, loader, check_spare=refuse)
+    with pytest.raises(InputError, match="no memory"):
+        models.get("tiny")
+    assert models.get("").info.backbone == "fake"
+    assert loader.loaded == []
+
+
 def test_two_visitors_with_two_backbones_load_each_once(
     shared: Models, loader: Loader, crowd: Crowd
 ) -> None:

@@ -18,6 +18,7 @@ from refiner.metrics import iou
 from refiner.types import Box, Click, InputError, Prompts
 from refiner.video_types import FramePrompts
 from tests.fakes import FakeFrames, FakeTracker, disc, follow, upload
+from webapp.shared import limits as limiting
 from webapp.shared import text
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
@@ -612,6 +613,18 @@ def test_an_opening_that_comes_late_again_takes_nothing_away(bench: Bench) -> No
     assert bench.open(owner="other", seq=3) is not job
     assert bench.open(seq=4) is not job
     assert job.closed
+
+
+def test_without_memory_no_clip_is_opened_and_the_one_there_stays(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.open()
+    folders = list(bench.studio.store.root.iterdir())
+    monkeypatch.setattr(limiting, "spare_bytes", lambda: 0)
+    with pytest.raises(InputError, match="nearly used up"):
+        bench.open()
+    assert len(bench.studio.store) == 1
+    assert list(bench.studio.store.root.iterdir()) == folders
 
 
 def test_of_two_openings_at_once_the_later_stays(bench: Bench) -> None:
