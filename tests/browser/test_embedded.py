@@ -89,7 +89,7 @@ def test_a_box_in_the_browser_gives_the_masks_of_the_library(page: Page) -> None
     assert box is not None
     scale = min(box["width"] / width, box["height"] / height)
     left = box["x"] + box["width"] / 2 - width * scale / 2
-    top = box["y"] + box["height"] / 2 - height * scale / 2
+    top = box["y"]  # the pane is higher than the picture
     corners = [(0.15, 0.3), (0.8, 0.72)]
     page.mouse.move(left + corners[0][0] * width * scale, top + corners[0][1] * height * scale)
     page.mouse.down()
@@ -128,7 +128,7 @@ def painted(viewer: Viewer, model: str) -> np.ndarray:
     with Image.open(io.BytesIO(base64.b64decode(shot.split(",")[1]))) as image:
         pane = np.asarray(image.convert("RGB"))
     scale = min(pane.shape[1] / WIDE, pane.shape[0] / HIGH)
-    rows = pane.shape[0] / 2 + (np.arange(HIGH) + 0.5 - HIGH / 2) * scale
+    rows = (np.arange(HIGH) + 0.5) * scale
     columns = pane.shape[1] / 2 + (np.arange(WIDE) + 0.5 - WIDE / 2) * scale
     return pane[rows.astype(int)][:, columns.astype(int)]
 

@@ -71,7 +71,7 @@ class Viewer(Visitor):
         scale = min(box["width"] / WIDE, box["height"] / HIGH)
         return (
             box["x"] + box["width"] / 2 + (x - WIDE / 2) * scale,
-            box["y"] + box["height"] / 2 + (y - HIGH / 2) * scale,
+            box["y"] + y * scale,  # at the pane's top
         )
 
     def press(self, keys: str) -> None:

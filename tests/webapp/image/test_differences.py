@@ -66,6 +66,20 @@ def test_a_ring_has_the_box_of_its_outer_rim() -> None:
     assert ring.area == np.count_nonzero(one != other)
 
 
+@pytest.mark.parametrize(
+    ("patches", "middle"),
+    [
+        (((60, 40, 7, 7), (20, 10, 30, 3)), (63, 43)),  # the larger one is thinner
+        (((0, 0, 5, 5),), (2, 2)),  # what lies at an edge ends there
+        (((30, 20, 1, 1), (10, 20, 1, 1)), (10, 20)),
+    ],
+)
+def test_masks_differ_most_in_the_middle_of_the_thickest_patch(
+    patches: tuple[tuple[int, int, int, int], ...], middle: tuple[int, int]
+) -> None:
+    assert differences(rectangles(*patches), EMPTY).thickest == middle
+
+
 def test_specks_are_counted_but_not_listed() -> None:
     found = differences(rectangles((5, 5, 2, 2), (20, 20, 3, 1), (79, 59, 1, 1)), EMPTY)
     assert found.regions == ((5, 5, 2, 2, 4),)
@@ -81,7 +95,7 @@ def test_no_more_than_the_largest_are_listed() -> None:
 
 @pytest.mark.parametrize("mask", [EMPTY, ~EMPTY, disc(SIZE, 20, 20, 9)])
 def test_equal_masks_differ_nowhere(mask: BoolArray) -> None:
-    assert differences(mask, mask.copy()) == Differences((), 0, 0, 1.0)
+    assert differences(mask, mask.copy()) == Differences((), 0, 0, None, 1.0)
 
 
 @pytest.fixture
@@ -105,11 +119,14 @@ def test_answers_are_measured_when_they_are_asked_about(two: ImageState) -> None
     answer = canvas_value(two, 1)["answers"][0]
     base, refined = decode_rle(answer["base"]), decode_rle(answer["refined"])
     area = np.count_nonzero(base != refined)
+    thickest = found["1"]["thickest"]
+    assert 40 < np.hypot(thickest[0] - 100, thickest[1] - 150) < 48  # within the ring
     assert found == {
         "1": {
             "regions": [[52, 102, 96, 96, area]],
             "smaller": 0,
             "pixels": area,
+            "thickest": thickest,
             "iou": iou(base, refined),
         }
     }

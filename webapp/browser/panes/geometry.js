@@ -1,6 +1,8 @@
 // The view that both panes share: which part of the picture is seen, and how large.
 studio.geometry = (() => {
   const MAX_PIXEL = 40;
+  // What is shown of a region: so many times its sides, and no fewer pixels of the picture.
+  const MARGIN = 1.6, LEAST = 24;
 
   function makeView() {
     return { zoom: 1, cx: 0, cy: 0 };
@@ -12,6 +14,13 @@ studio.geometry = (() => {
 
   function viewScale(view, pane, picture) {
     return fitScale(pane, picture) * view.zoom;
+  }
+
+  // Where the point looked at lies in the pane. A picture that is lower than its pane lies at its top,
+  // and leaves what is below to what is magnified.
+  function middleOf(view, pane, picture) {
+    const high = picture.height * viewScale(view, pane, picture);
+    return [pane.width / 2, Math.min(pane.height, high) / 2];
   }
 
   function resetView(view, picture) {
@@ -28,36 +37,38 @@ studio.geometry = (() => {
     const fit = fitScale(pane, picture);
     view.zoom = Math.max(1, Math.min(view.zoom, Math.max(1, MAX_PIXEL / fit)));
     const scale = fit * view.zoom;
-    const halfX = pane.width / scale / 2, halfY = pane.height / scale / 2;
+    const halfX = pane.width / scale / 2, halfY = Math.min(pane.height / scale, picture.height) / 2;
     view.cx = view.zoom > 1 ? between(view.cx, halfX, picture.width - halfX) : picture.width / 2;
     view.cy = view.zoom > 1 ? between(view.cy, halfY, picture.height - halfY) : picture.height / 2;
   }
 
   function toScreen(view, pane, picture, x, y) {
-    const scale = viewScale(view, pane, picture);
-    return [(x - view.cx) * scale + pane.width / 2, (y - view.cy) * scale + pane.height / 2];
+    const scale = viewScale(view, pane, picture), [midX, midY] = middleOf(view, pane, picture);
+    return [(x - view.cx) * scale + midX, (y - view.cy) * scale + midY];
+  }
+
+  function seenAt(view, pane, picture, sx, sy) {
+    const scale = viewScale(view, pane, picture), [midX, midY] = middleOf(view, pane, picture);
+    return [(sx - midX) / scale + view.cx, (sy - midY) / scale + view.cy];
   }
 
   function toPicture(view, pane, picture, sx, sy) {
-    const scale = viewScale(view, pane, picture);
-    const x = (sx - pane.width / 2) / scale + view.cx, y = (sy - pane.height / 2) / scale + view.cy;
+    const [x, y] = seenAt(view, pane, picture, sx, sy);
     return [Math.min(Math.max(x, 0), picture.width), Math.min(Math.max(y, 0), picture.height)];
   }
 
   function insidePicture(view, pane, picture, sx, sy) {
-    const scale = viewScale(view, pane, picture);
-    const x = (sx - pane.width / 2) / scale + view.cx, y = (sy - pane.height / 2) / scale + view.cy;
+    const [x, y] = seenAt(view, pane, picture, sx, sy);
     return x >= 0 && y >= 0 && x <= picture.width && y <= picture.height;
   }
 
   function zoomAt(view, pane, picture, sx, sy, factor) {
-    const before = viewScale(view, pane, picture);
-    const x = (sx - pane.width / 2) / before + view.cx, y = (sy - pane.height / 2) / before + view.cy;
+    const [x, y] = seenAt(view, pane, picture, sx, sy);
     const most = Math.max(1, MAX_PIXEL / fitScale(pane, picture));
     view.zoom = Math.max(1, Math.min(view.zoom * factor, most));
-    const after = viewScale(view, pane, picture);
-    view.cx = x - (sx - pane.width / 2) / after;
-    view.cy = y - (sy - pane.height / 2) / after;
+    const scale = viewScale(view, pane, picture), [midX, midY] = middleOf(view, pane, picture);
+    view.cx = x - (sx - midX) / scale;
+    view.cy = y - (sy - midY) / scale;
     clampView(view, pane, picture);
   }
 
@@ -69,8 +80,7 @@ studio.geometry = (() => {
   }
 
   function showRegion(view, pane, picture, x0, y0, x1, y1) {
-    const margin = 1.6;
-    const wide = Math.max(24, (x1 - x0) * margin), high = Math.max(24, (y1 - y0) * margin);
+    const wide = Math.max(LEAST, (x1 - x0) * MARGIN), high = Math.max(LEAST, (y1 - y0) * MARGIN);
     view.zoom = Math.min(pane.width / wide, pane.height / high) / fitScale(pane, picture);
     view.cx = (x0 + x1) / 2;
     view.cy = (y0 + y1) / 2;
@@ -78,7 +88,7 @@ studio.geometry = (() => {
   }
 
   return {
-    makeView, viewScale, resetView, clampView, toScreen, toPicture, insidePicture, zoomAt, panBy,
+    MARGIN, makeView, viewScale, middleOf, resetView, clampView, toScreen, toPicture, insidePicture, zoomAt, panBy,
     showRegion,
   };
 })();

@@ -1,19 +1,28 @@
-// In each pane's corner the largest difference, magnified: what a picture shows first, until the visitor
-// does something to it.
+// In each pane's corner where the masks differ most, magnified: what a picture shows first, until the
+// visitor does something to it.
 studio.inset = (() => {
-  const { makeView, showRegion } = studio.geometry;
+  const { MARGIN, makeView, showRegion, viewScale } = studio.geometry;
   const { paintPane } = studio.painting;
   const { chosenObject } = studio.scene;
 
-  const SHARE = 0.34;
+  const SHARE = 0.34, MOST = 0.6, GAP = 8, MAGNIFIED = 2;
 
-  function largestOf(app) {
+  function differencesOf(app) {
     const item = chosenObject(app), answer = item && item.answer !== null && app.answers.get(item.answer);
-    return answer && answer.differences && answer.differences.regions[0];
+    return answer && answer.differences && answer.differences.regions.length ? answer.differences : null;
   }
 
   function hidden(app) {
-    return app.view.zoom > 1 || !app.image || app.inset.edits !== app.edits || app.modes.some((mode) => mode.active()) || !largestOf(app);
+    return app.view.zoom > 1 || !app.image || app.inset.edits !== app.edits || app.modes.some((mode) => mode.active()) || !differencesOf(app);
+  }
+
+  // The largest region; of one too large to be magnified the thickest place of all.
+  function regionFor(app, inset) {
+    const most = inset.width / viewScale(app.view, inset.of, app.picture) / MAGNIFIED;
+    const { regions: [[x, y, width, height]], thickest: [column, row] } = differencesOf(app);
+    if (MARGIN * Math.max(width, height) <= most) return [x, y, width, height];
+    const side = most / MARGIN;
+    return [column + 0.5 - side / 2, row + 0.5 - side / 2, side, side];
   }
 
   // A pane of its own over the one it belongs to, which looks at the region.
@@ -26,8 +35,14 @@ studio.inset = (() => {
     return { model: pane.model, of: pane, canvas, view: makeView(), width: 1, height: 1, ratio: 1 };
   }
 
-  function fitInset(inset) {
-    const { of: pane } = inset, side = Math.round(Math.min(SHARE * pane.width, 0.5 * pane.height));
+  // It covers a corner of the picture, or lies below it and is the larger, the more room is there.
+  function sideOf(app, pane) {
+    const below = pane.height - app.picture.height * viewScale(app.view, pane, app.picture) - 2 * GAP;
+    return Math.round(Math.max(Math.min(SHARE * pane.width, 0.5 * pane.height), Math.min(below, MOST * pane.width)));
+  }
+
+  function fitInset(app, inset) {
+    const { of: pane } = inset, side = sideOf(app, pane);
     if (inset.width === side && inset.ratio === pane.ratio) return;
     Object.assign(inset, { width: side, height: side, ratio: pane.ratio, checks: null });
     inset.canvas.width = inset.canvas.height = side * pane.ratio;
@@ -40,8 +55,8 @@ studio.inset = (() => {
     for (const inset of insets) {
       inset.canvas.hidden = gone || inset.of.figure.hidden;
       if (inset.canvas.hidden) continue;
-      fitInset(inset);
-      const [x, y, width, height] = largestOf(app);
+      fitInset(app, inset);
+      const [x, y, width, height] = regionFor(app, inset);
       showRegion(inset.view, inset, app.picture, x, y, x + width, y + height);
       paintPane({ ...app, view: inset.view }, inset.canvas.getContext("2d"), inset);
     }
