@@ -16,13 +16,6 @@ studio.geometry = (() => {
     return fitScale(pane, picture) * view.zoom;
   }
 
-  // Where the point looked at lies in the pane. A picture that is lower than its pane lies at its top,
-  // and leaves what is below to what is magnified.
-  function middleOf(view, pane, picture) {
-    const high = picture.height * viewScale(view, pane, picture);
-    return [pane.width / 2, Math.min(pane.height, high) / 2];
-  }
-
   function resetView(view, picture) {
     view.zoom = 1;
     view.cx = picture.width / 2;
@@ -33,43 +26,52 @@ studio.geometry = (() => {
     return Math.min(Math.max(value, Math.min(one, other)), Math.max(one, other));
   }
 
+  // All of a picture that is lower than its pane lies at the pane's top, and what is below is for what is
+  // magnified; enlarged, it leaves no more free below, so that the point zoomed at can stay where it is.
   function clampView(view, pane, picture) {
     const fit = fitScale(pane, picture);
     view.zoom = Math.max(1, Math.min(view.zoom, Math.max(1, MAX_PIXEL / fit)));
     const scale = fit * view.zoom;
-    const halfX = pane.width / scale / 2, halfY = Math.min(pane.height / scale, picture.height) / 2;
+    const halfX = pane.width / scale / 2, halfY = pane.height / scale / 2;
     view.cx = view.zoom > 1 ? between(view.cx, halfX, picture.width - halfX) : picture.width / 2;
-    view.cy = view.zoom > 1 ? between(view.cy, halfY, picture.height - halfY) : picture.height / 2;
+    const lowest = picture.height - (picture.height * fit) / scale + halfY;
+    view.cy = view.zoom > 1 ? between(view.cy, Math.min(halfY, picture.height - halfY), lowest) : lowest;
   }
 
   function toScreen(view, pane, picture, x, y) {
-    const scale = viewScale(view, pane, picture), [midX, midY] = middleOf(view, pane, picture);
-    return [(x - view.cx) * scale + midX, (y - view.cy) * scale + midY];
-  }
-
-  function seenAt(view, pane, picture, sx, sy) {
-    const scale = viewScale(view, pane, picture), [midX, midY] = middleOf(view, pane, picture);
-    return [(sx - midX) / scale + view.cx, (sy - midY) / scale + view.cy];
+    const scale = viewScale(view, pane, picture);
+    return [(x - view.cx) * scale + pane.width / 2, (y - view.cy) * scale + pane.height / 2];
   }
 
   function toPicture(view, pane, picture, sx, sy) {
-    const [x, y] = seenAt(view, pane, picture, sx, sy);
+    const scale = viewScale(view, pane, picture);
+    const x = (sx - pane.width / 2) / scale + view.cx, y = (sy - pane.height / 2) / scale + view.cy;
     return [Math.min(Math.max(x, 0), picture.width), Math.min(Math.max(y, 0), picture.height)];
   }
 
   function insidePicture(view, pane, picture, sx, sy) {
-    const [x, y] = seenAt(view, pane, picture, sx, sy);
+    const scale = viewScale(view, pane, picture);
+    const x = (sx - pane.width / 2) / scale + view.cx, y = (sy - pane.height / 2) / scale + view.cy;
     return x >= 0 && y >= 0 && x <= picture.width && y <= picture.height;
   }
 
   function zoomAt(view, pane, picture, sx, sy, factor) {
-    const [x, y] = seenAt(view, pane, picture, sx, sy);
+    const before = viewScale(view, pane, picture);
+    const x = (sx - pane.width / 2) / before + view.cx, y = (sy - pane.height / 2) / before + view.cy;
     const most = Math.max(1, MAX_PIXEL / fitScale(pane, picture));
     view.zoom = Math.max(1, Math.min(view.zoom * factor, most));
-    const scale = viewScale(view, pane, picture), [midX, midY] = middleOf(view, pane, picture);
-    view.cx = x - (sx - midX) / scale;
-    view.cy = y - (sy - midY) / scale;
+    const after = viewScale(view, pane, picture);
+    view.cx = x - (sx - pane.width / 2) / after;
+    view.cy = y - (sy - pane.height / 2) / after;
     clampView(view, pane, picture);
+  }
+
+  // About the middle of what is seen of the picture.
+  function zoomMiddle(view, pane, picture, factor) {
+    const [left, top] = toScreen(view, pane, picture, 0, 0);
+    const [right, low] = toScreen(view, pane, picture, picture.width, picture.height);
+    const x = (Math.max(0, left) + Math.min(pane.width, right)) / 2;
+    zoomAt(view, pane, picture, x, (Math.max(0, top) + Math.min(pane.height, low)) / 2, factor);
   }
 
   function panBy(view, pane, picture, dx, dy) {
@@ -88,7 +90,7 @@ studio.geometry = (() => {
   }
 
   return {
-    MARGIN, makeView, viewScale, middleOf, resetView, clampView, toScreen, toPicture, insidePicture, zoomAt, panBy,
-    showRegion,
+    MARGIN, makeView, viewScale, resetView, clampView, toScreen, toPicture, insidePicture, zoomAt, zoomMiddle,
+    panBy, showRegion,
   };
 })();

@@ -1,6 +1,6 @@
 // Keys, while the panes have the focus, and what the buttons do.
 studio.keys = (() => {
-  const { resetView, zoomAt } = studio.geometry;
+  const { clampView, resetView, zoomMiddle } = studio.geometry;
   const { addObject, edit } = studio.scene;
   const { cancelPress, deleteMarker } = studio.pointer;
   const { openExample } = studio.files;
@@ -31,15 +31,16 @@ studio.keys = (() => {
     return app.panes.find((pane) => !pane.figure.hidden);
   }
 
-  function zoomMiddle(app, factor) {
+  function zoom(app, factor) {
     if (!app.picture) return;
-    const pane = visiblePane(app);
-    zoomAt(app.view, pane, app.picture, pane.width / 2, pane.height / 2, factor);
+    zoomMiddle(app.view, visiblePane(app), app.picture, factor);
     app.redraw();
   }
 
   function fit(app) {
-    if (app.picture) resetView(app.view, app.picture);
+    if (!app.picture) return;
+    resetView(app.view, app.picture);
+    clampView(app.view, visiblePane(app), app.picture);
     app.redraw();
   }
 
@@ -74,8 +75,8 @@ studio.keys = (() => {
         clear: () => edit(app, { type: "clear", object: app.selected }),
         reset: () => edit(app, { type: "reset" }),
         new_object: () => addObject(app),
-        zoom_in: () => zoomMiddle(app, 1.5),
-        zoom_out: () => zoomMiddle(app, 1 / 1.5),
+        zoom_in: () => zoom(app, 1.5),
+        zoom_out: () => zoom(app, 1 / 1.5),
         fit: () => fit(app),
         help: () => dialog.showModal(),
         close: () => dialog.close(),

@@ -1,6 +1,6 @@
 // From run lengths to the masks on a pane. All is composed at the pane's own size, sharp at any zoom.
 studio.painting = (() => {
-  const { middleOf, viewScale } = studio.geometry;
+  const { viewScale } = studio.geometry;
 
   const MODEL_COLORS = { base: "#e69f00", refined: "#2f8fd8", both: "#ffffff" };
   const ERROR_COLORS = { fixed: "#1a9850", broken: "#d7191c", both_wrong: "#fdae61" };
@@ -28,9 +28,10 @@ studio.painting = (() => {
 
   function aim(ctx, app, pane) {
     const scale = viewScale(app.view, pane, app.picture) * pane.ratio;
-    const [midX, midY] = middleOf(app.view, pane, app.picture);
     ctx.setTransform(
-      scale, 0, 0, scale, midX * pane.ratio - app.view.cx * scale, midY * pane.ratio - app.view.cy * scale,
+      scale, 0, 0, scale,
+      (pane.width / 2) * pane.ratio - app.view.cx * scale,
+      (pane.height / 2) * pane.ratio - app.view.cy * scale,
     );
     ctx.imageSmoothingEnabled = scale < CRISP;
     ctx.imageSmoothingQuality = "medium";
