@@ -9,9 +9,11 @@ INSTALL = sh -c 'SAM2_BUILD_CUDA=0 $(BIN)/uv pip install --quiet --system-certs 
 	|| SAM2_BUILD_CUDA=0 $(BIN)/pip install --quiet --no-compile "$$@"' install
 MANIFEST ?= ../shared/data/manifest.jsonl
 MORE ?= ../shared/data2/manifest.jsonl
+OUTSIDE ?= ../shared/strangers/manifest.jsonl
 OBJECTS := ecssd,butterfly,crackforest,cwfid,humanseg,alphamatting
 EVALUATE = $(BIN)/python -m refiner evaluate --manifest $(MANIFEST) --split val
 EVALUATE_MORE = $(BIN)/python -m refiner evaluate --manifest $(MORE) --split val
+EVALUATE_OUTSIDE = $(BIN)/python -m refiner evaluate --manifest $(OUTSIDE) --split val
 RESULTS := assets/results
 # What is imported is compiled once, and not by each of three workers.
 WARMED := $(BIN)/python -c "import app"
@@ -51,6 +53,8 @@ results: $(VENV)/.dev
 	$(EVALUATE) --only photos --source ecssd --prompts noc --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/clicks.json
 	$(EVALUATE) --only photos --source bsds,ccp,camvid --prompts box,points:10 --models sam2,hq-sam2 --json $(RESULTS)/regions.json
 	$(EVALUATE) --only photos --source $(OBJECTS) --prompts dilated,eroded,polygon --json $(RESULTS)/degraded.json
+	$(EVALUATE_MORE) --only photos --prompts box --models sam2,sam2refiner --seeds 1 --stability --json $(RESULTS)/stability.json
+	$(EVALUATE_OUTSIDE) --only photos --prompts box,points:10 --models sam2,hq-sam2,sam2refiner --json $(RESULTS)/outside.json
 	$(EVALUATE) --only videos --prompts box,mask --json $(RESULTS)/videos.json
 	$(EVALUATE) --only videos --prompts box,mask --fast --json $(RESULTS)/videos-fast.json
 	$(BIN)/python -m refiner bench --frames 300 --json $(RESULTS)/bench.json

@@ -10,6 +10,7 @@ from typing import Any
 from refiner.evaluation.prompts import DEGRADED
 from refiner.evaluation.report.ablation import ablation_table
 from refiner.evaluation.report.plots import NAMES
+from refiner.evaluation.report.stability import stability_table
 from refiner.types import InputError
 
 _GROUPS = {"objects": "objects", "regions+clothing": "regions and clothing", "all": "everything"}
@@ -18,11 +19,15 @@ _PER_SOURCE = ("box", "points:10")
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """One evaluate document: `name` is its file's; rows are looked up by (source, prompts, model)."""
+    """One evaluate document: `name` is its file's; rows are looked up by (source, prompts, model).
+
+    `stability` is what `measure_stability` returned, if it was asked for.
+    """
 
     name: str
     config: dict[str, Any]
     rows: dict[tuple[str, str, str], dict[str, Any]]
+    stability: tuple[dict[str, Any], ...] = ()
 
     def values(self, axis: int) -> list[str]:
         """List the distinct sources (axis 0), prompts (1) or models (2) in their order."""
@@ -48,7 +53,7 @@ def parse_results(name: str, document: dict[str, Any]) -> Results:
     try:
         rows = [row for row in document["rows"] if "miou" in row or "noc90" in row]
         index = {(row["source"], row["prompts"], row["model"]): row for row in rows}
-        return Results(name, dict(document["config"]), index)
+        return Results(name, dict(document["config"]), index, tuple(document.get("stability", ())))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{name} is not a document of evaluate: {error!r}; run it again."
@@ -114,6 +119,11 @@ def photo_section(results: Results) -> str:
         ]
     if "noc" in results.values(1):
         parts += ["Simulated clicks, at most 20 an object:", _click_table(results)]
+    if results.stability:
+        parts += [
+            "IoU of the mask of a changed picture with that of the picture itself, 1 if nothing changes:",
+            stability_table(results.stability),
+        ]
     if config.get("command"):
         parts.append(f"Made by:\n\n```\n{config['command']}\n```")
     return "\n\n".join(parts)

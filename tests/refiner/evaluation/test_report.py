@@ -159,6 +159,23 @@ def test_the_share_of_objects_harmed_is_told_where_it_was_measured(results, docu
     assert "| objects | SAM2 | 12.5" not in text
 
 
+def test_how_far_masks_change_is_told_where_it_was_measured(results, document):
+    assert "changed picture" not in render_tables(results)
+    document["stability"] = [
+        {"model": model, "prompts": "box", "change": change, "objects": 8, "iou": iou}
+        for model, ious in (("sam2", (0.9, 0.94, 0.8765, 1.0)), ("sam2refiner", (0.95,) * 4))
+        for change, iou in zip(("shifted", "smaller", "mirrored", "jpeg"), ious, strict=True)
+    ]
+    (results / "lite.json").write_text(json.dumps(document))
+    text = render_tables(results)
+    assert (
+        "| prompts | model | shifted by 2 px | 2 % smaller | mirrored | JPEG of quality 95 |"
+        in text
+    )
+    assert "| box | SAM2 | 0.900 | 0.940 | 0.876 | 1.000 |" in text
+    assert "| box | SAM2Refiner | 0.950 | 0.950 | 0.950 | 0.950 |" in text
+
+
 def test_the_papers_numbers_come_last_and_are_marked(results):
     text = render_tables(results)
     assert text.endswith(PAPER)
