@@ -55,7 +55,7 @@ def test_a_picture_is_uploaded_scaled_and_segmented(visitor: Visitor) -> None:
     expect(visitor.page.locator(".status")).to_contain_text("Click what you want")
     box = visitor.canvas().bounding_box()
     assert box is not None
-    visitor.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visitor.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 8)
     visitor.settle("1")
     name, content = visitor.download("mask", "base")
     assert mask_of(content).shape == (1500, 4000)

@@ -66,12 +66,11 @@ studio.geometry = (() => {
     clampView(view, pane, picture);
   }
 
-  // About the middle of what is seen of the picture.
-  function zoomMiddle(view, pane, picture, factor) {
+  // The middle of what is seen of the picture, in the pane.
+  function seenMiddle(view, pane, picture) {
     const [left, top] = toScreen(view, pane, picture, 0, 0);
     const [right, low] = toScreen(view, pane, picture, picture.width, picture.height);
-    const x = (Math.max(0, left) + Math.min(pane.width, right)) / 2;
-    zoomAt(view, pane, picture, x, (Math.max(0, top) + Math.min(pane.height, low)) / 2, factor);
+    return [(Math.max(0, left) + Math.min(pane.width, right)) / 2, (Math.max(0, top) + Math.min(pane.height, low)) / 2];
   }
 
   function panBy(view, pane, picture, dx, dy) {
@@ -90,7 +89,7 @@ studio.geometry = (() => {
   }
 
   return {
-    MARGIN, makeView, viewScale, resetView, clampView, toScreen, toPicture, insidePicture, zoomAt, zoomMiddle,
+    MARGIN, makeView, viewScale, resetView, clampView, toScreen, toPicture, insidePicture, seenMiddle, zoomAt,
     panBy, showRegion,
   };
 })();

@@ -1,6 +1,6 @@
 // Keys, while the panes have the focus, and what the buttons do.
 studio.keys = (() => {
-  const { clampView, resetView, zoomMiddle } = studio.geometry;
+  const { clampView, resetView, seenMiddle, zoomAt } = studio.geometry;
   const { addObject, edit } = studio.scene;
   const { cancelPress, deleteMarker } = studio.pointer;
   const { openExample } = studio.files;
@@ -33,7 +33,8 @@ studio.keys = (() => {
 
   function zoom(app, factor) {
     if (!app.picture) return;
-    zoomMiddle(app.view, visiblePane(app), app.picture, factor);
+    const pane = visiblePane(app);
+    zoomAt(app.view, pane, app.picture, ...seenMiddle(app.view, pane, app.picture), factor);
     app.redraw();
   }
 

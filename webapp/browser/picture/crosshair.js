@@ -1,6 +1,6 @@
 // Points and boxes by keyboard: arrows move a crosshair over both panes, Enter puts what the tool does.
 studio.crosshair = (() => {
-  const { toScreen, viewScale } = studio.geometry;
+  const { seenMiddle, toPicture, toScreen, viewScale } = studio.geometry;
   const { edit } = studio.scene;
   const { visiblePane } = studio.keys;
 
@@ -10,9 +10,10 @@ studio.crosshair = (() => {
   // Moves by pixels of the screen, at any zoom; the first press shows it where one looks.
   function move(app, [dx, dy], event) {
     if (!app.picture) return;
-    const { width, height } = app.picture;
-    const by = (event.shiftKey ? FAST : 1) * STEP / viewScale(app.view, visiblePane(app), app.picture);
-    const at = app.cross || { x: app.view.cx, y: app.view.cy };
+    const { width, height } = app.picture, pane = visiblePane(app);
+    const by = (event.shiftKey ? FAST : 1) * STEP / viewScale(app.view, pane, app.picture);
+    const [x, y] = toPicture(app.view, pane, app.picture, ...seenMiddle(app.view, pane, app.picture));
+    const at = app.cross || { x, y };
     const inside = (value, most) => Math.min(Math.max(value, 0.5), most - 0.5);
     app.cross = app.cross ? { x: inside(at.x + dx * by, width), y: inside(at.y + dy * by, height) } : at;
     if (app.crossBox) app.draft = boxTo(app);
