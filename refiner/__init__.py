@@ -30,7 +30,7 @@ One click:
 5. `refiner.network.quarters.local_features` those of its four quarters, and
 6. `refiner.network.sam2refiner.SAM2Refiner.prepare` joins both: localization augment
 7. `refiner.predict.tensors.to_points` scales clicks and boxes to S x S
-8. `refiner.network.base_model.decode_both` gives SAM2's mask, logits at S/4, and what to refine
+8. `refiner.network.decoding.decode_both` gives SAM2's mask, logits at S/4, and what to refine
 9. `refiner.network.sam2refiner.SAM2Refiner.forward` retargets the prompts and refines, logits at S
 10. `refiner.predict.tensors.to_mask` brings both to the picture's size and cuts at zero
 

@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from refiner.network.base_model import BaseOutput, Fpn, SAM2Base
+from refiner.network.base_model import Fpn, SAM2Base
 from refiner.network.checkpoint import Refiner
+from refiner.network.decoding import BaseOutput
 from refiner.network.maps import rows_of
 from refiner.network.mask_refinement import MaskCorrection, MaskRefinement, RefinerFeatures
 from refiner.network.openvino_engine import FastPart, Tensors, engine_version

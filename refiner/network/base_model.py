@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES, build_sam2
@@ -23,11 +20,11 @@ from sam2.modeling.sam2_utils import MLP, sample_box_points
 from sam2.modeling.sam2_utils import sample_random_points_from_errors as sample_error_points
 from sam2.sam2_image_predictor import SAM2ImagePredictor
 from sam2.sam2_video_predictor import SAM2VideoPredictor
-from torch import Tensor, nn
+from torch import Tensor
 
 from refiner.config import OFFICIAL
 from refiner.network.lite import build_lite, building_on_cpu, prompt_map_encoder, set_image_size
-from refiner.network.maps import PointPrompts, click_maps, mask_to_logits, normalise, rows_of
+from refiner.network.maps import PointPrompts, click_maps, mask_to_logits, normalise
 from refiner.types import InputError
 
 __all__ = [
@@ -35,7 +32,6 @@ __all__ = [
     "NO_OBJ_SCORE",
     "Attention",
     "BaseFeatures",
-    "BaseOutput",
     "Fpn",
     "PointPrompts",
     "SAM2Base",
@@ -43,8 +39,6 @@ __all__ = [
     "build_lite",
     "build_official",
     "click_maps",
-    "decode",
-    "decode_both",
     "encode",
     "load_official",
     "mask_to_logits",
@@ -79,33 +73,6 @@ class BaseFeatures:
     g: Tensor
 
 
-@dataclass(frozen=True)
-class BaseOutput:
-    """The mask decoder's answer for N objects.
-
-    Attributes:
-        masks: logits (N, M, S/4, S/4), M = 3 candidates or 1 mask.
-        ious: predicted IoU (N, M).
-        best: logits (N, 1, S/4, S/4) of the candidate with the best predicted IoU.
-        best_iou: (N,) that predicted IoU.
-        object_score: logits (N, 1) that the object is present.
-        token: (N, C) the output token of `best`, which an object pointer is made of.
-        tokens: (N, T, C) all output tokens of the transformer, prompt tokens included.
-        embedding: E, the object embedding, (N, C, S/16, S/16).
-        upscaled: the map the masks are read from, (N, C/8, S/4, S/4).
-    """
-
-    masks: Tensor
-    ious: Tensor
-    best: Tensor
-    best_iou: Tensor
-    object_score: Tensor
-    token: Tensor
-    tokens: Tensor
-    embedding: Tensor
-    upscaled: Tensor
-
-
 def encode(base: SAM2Base, images: Tensor) -> tuple[BaseFeatures, Fpn]:
     """Encode normalised pictures (B, 3, S, S); the same steps as SAM2Base.forward_image.
 
@@ -128,106 +95,6 @@ def project(base: SAM2Base, fpn: Fpn) -> BaseFeatures:
     # what SAM2Base adds on a frame without memory; pictures have none
     g = s2 + base.no_mem_embed.reshape(1, -1, 1, 1) if base.directly_add_no_mem_embed else s2
     return BaseFeatures((decoder.conv_s0(s0), decoder.conv_s1(s1)), g)
-
-
-@contextmanager
-def _outputs_of(module: nn.Module) -> Iterator[list[Any]]:
-    """Collect what a part of the base returns, so that nothing of sam2 has to be copied."""
-    seen: list[Any] = []
-    handle = module.register_forward_hook(lambda module, args, output: seen.append(output))
-    try:
-        yield seen
-    finally:
-        handle.remove()
-
-
-def decode(
-    base: SAM2Base,
-    features: BaseFeatures,
-    index: Tensor,
-    points: PointPrompts | None,
-    mask_logits: Tensor | None = None,
-    g: Tensor | None = None,
-    extra_tokens: Tensor | None = None,
-) -> BaseOutput:
-    """Run prompt encoder and mask decoder on N objects.
-
-    Candidates are used by SAM2's own rule, `SAM2Base._use_multimask`; a box counts as two points.
-
-    Args:
-        base: the model.
-        features: of B pictures.
-        index: int64 (N,), the picture each object is in.
-        points: sparse prompts, or None if there are only masks.
-        mask_logits: (N, 1, S/4, S/4) mask prompts.
-        g: replaces the global feature, (B, C, S/16, S/16).
-        extra_tokens: (T, C) tokens that go through the transformer after the prompt tokens.
-    """
-    image_embeddings = rows_of(features.g if g is None else g, index)  # (N, C, S/16, S/16)
-    inputs = None if points is None else {"point_labels": points.labels}
-    # is_init_cond_frame: a prompted frame, where one click may mean three things
-    multimask = base._use_multimask(is_init_cond_frame=True, point_inputs=inputs)
-    sparse, dense = base.sam_prompt_encoder(
-        points=None if points is None else (points.coords, points.labels),
-        boxes=None,
-        masks=mask_logits,
-    )
-    if extra_tokens is not None:
-        sparse = torch.cat([sparse, extra_tokens.expand(len(index), -1, -1)], dim=1)
-    decoder = base.sam_mask_decoder
-    # the decoder does not return E, its tokens and the upscaled map: taken on the way
-    with _outputs_of(decoder.transformer) as seen, _outputs_of(decoder.output_upscaling[-1]) as up:
-        masks, ious, mask_tokens, object_score = decoder(
-            image_embeddings=image_embeddings,
-            image_pe=base.sam_prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=multimask,
-            repeat_image=False,
-            high_res_features=[rows_of(level, index) for level in features.high_res],
-        )
-    tokens, embedding = seen[0]  # (N, T, C), (N, h², C)
-    rows = torch.arange(len(index), device=masks.device)
-    # SAM2's choice among its candidates, by the IoU it predicts
-    best = ious.argmax(dim=1)
-    return BaseOutput(
-        masks=masks,
-        ious=ious,
-        best=masks[rows, best, None],
-        best_iou=ious[rows, best],
-        object_score=object_score,
-        token=mask_tokens[rows, best],
-        tokens=tokens,
-        embedding=embedding.transpose(1, 2).reshape_as(image_embeddings),
-        upscaled=up[0],
-    )
-
-
-def decode_both(
-    base: SAM2Base,
-    features: BaseFeatures,
-    g: Tensor,
-    index: Tensor,
-    points: PointPrompts | None,
-    mask_logits: Tensor | None = None,
-) -> tuple[BaseOutput, BaseOutput]:
-    """Do `decode` with a picture's own G and with `g` in one pass, in two thirds of two passes' time.
-
-    `features` and `g`, (1, C, S/16, S/16), are of one picture; all N objects lie in it.
-    """
-    output = decode(
-        base,
-        BaseFeatures(features.high_res, torch.cat([features.g, g])),
-        torch.cat([index, index + 1]),
-        None if points is None else PointPrompts(_twice(points.coords), _twice(points.labels)),
-        None if mask_logits is None else _twice(mask_logits),
-    )
-    first, second = zip(*(value.chunk(2) for value in vars(output).values()), strict=True)
-    return BaseOutput(*first), BaseOutput(*second)
-
-
-def _twice(rows: Tensor) -> Tensor:
-    return torch.cat([rows, rows])
 
 
 def build_official(name: str, checkpoint: Path | None = None) -> SAM2Base:

@@ -14,7 +14,8 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from refiner.config import HQConfig
-from refiner.network.base_model import MLP, BaseFeatures, Fpn, PointPrompts, SAM2Base, decode
+from refiner.network.base_model import MLP, BaseFeatures, Fpn, PointPrompts, SAM2Base
+from refiner.network.decoding import decode
 from refiner.network.maps import rows_of
 from refiner.network.quarters import Local
 from refiner.network.sam2refiner import RefinerOutput, grown

@@ -13,7 +13,8 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from refiner.config import RefinerConfig
-from refiner.network.base_model import BaseOutput, Fpn
+from refiner.network.base_model import Fpn
+from refiner.network.decoding import BaseOutput
 from refiner.network.maps import rows_of
 from refiner.network.quarters import Local
 

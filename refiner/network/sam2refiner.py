@@ -17,15 +17,14 @@ from refiner.config import RefinerConfig
 from refiner.network.base_model import (
     Attention,
     BaseFeatures,
-    BaseOutput,
     Fpn,
     PointPrompts,
     SAM2Base,
     TwoWayAttentionBlock,
     click_maps,
-    decode,
     prompt_map_encoder,
 )
+from refiner.network.decoding import BaseOutput, decode
 from refiner.network.mask_refinement import MaskRefinement, RefinerFeatures, start_at_zero
 from refiner.network.quarters import Local
 

@@ -18,11 +18,11 @@ from refiner.network.base_model import (
     BaseFeatures,
     Fpn,
     PointPrompts,
-    decode,
     encode,
     mask_to_logits,
     normalise,
 )
+from refiner.network.decoding import decode
 from refiner.network.mask_refinement import RefinerFeatures
 from refiner.network.quarters import Local, local_features, picture_to_cut
 from refiner.network.sam2refiner import grown

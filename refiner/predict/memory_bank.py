@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from refiner.network.base_model import NO_OBJ_SCORE, BaseFeatures, BaseOutput, SAM2Base
+from refiner.network.base_model import NO_OBJ_SCORE, BaseFeatures, SAM2Base
+from refiner.network.decoding import BaseOutput
 
 
 @dataclass(frozen=True)

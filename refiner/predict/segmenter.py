@@ -15,18 +15,9 @@ import torch
 from torch import Tensor
 
 from refiner.network.accelerated import accelerated_base, accelerated_refiner
-from refiner.network.base_model import (
-    BaseFeatures,
-    BaseOutput,
-    Fpn,
-    PointPrompts,
-    SAM2Base,
-    decode,
-    decode_both,
-    encode,
-    normalise,
-)
+from refiner.network.base_model import BaseFeatures, Fpn, PointPrompts, SAM2Base, encode, normalise
 from refiner.network.checkpoint import Refiner
+from refiner.network.decoding import BaseOutput, decode, decode_both
 from refiner.network.quarters import Local, local_features, picture_to_cut
 from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner
 from refiner.predict.embedding_cache import SHARED_CACHE, Embedding

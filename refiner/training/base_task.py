@@ -5,14 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from refiner.network.base_model import (
-    BaseFeatures,
-    SAM2Base,
-    decode,
-    normalise,
-    project,
-    set_image_size,
-)
+from refiner.network.base_model import BaseFeatures, SAM2Base, normalise, project, set_image_size
+from refiner.network.decoding import decode
 from refiner.training.arrays import Rng
 from refiner.training.look import Tile, look_at_photos
 from refiner.training.losses import answer_loss, flatten

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from refiner.network.base_model import BaseOutput
+from refiner.network.decoding import BaseOutput
 
 
 def bce_dice(logits: Tensor, truth: Tensor) -> Tensor:

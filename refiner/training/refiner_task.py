@@ -12,15 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from refiner.network.base_model import (
-    BaseFeatures,
-    SAM2Base,
-    decode,
-    encode,
-    normalise,
-    set_image_size,
-)
+from refiner.network.base_model import BaseFeatures, SAM2Base, encode, normalise, set_image_size
 from refiner.network.checkpoint import Refiner
+from refiner.network.decoding import decode
 from refiner.network.quarters import local_features, picture_to_cut
 from refiner.network.sam2refiner import RefinerOutput
 from refiner.training.arrays import Rng

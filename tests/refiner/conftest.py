@@ -20,15 +20,14 @@ from torch import Tensor, nn
 from refiner.config import LiteConfig, RefinerConfig
 from refiner.network.base_model import (
     BaseFeatures,
-    BaseOutput,
     PointPrompts,
     SAM2Base,
     build_lite,
     build_official,
-    decode,
     encode,
 )
 from refiner.network.checkpoint import save_base, save_refiner, state_id
+from refiner.network.decoding import BaseOutput, decode
 from refiner.network.mask_refinement import RefinerFeatures
 from refiner.network.quarters import Local, local_features
 from refiner.network.sam2refiner import RefinerOutput, SAM2Refiner

@@ -10,8 +10,9 @@ import torch
 from refiner.config import RefinerConfig
 from refiner.network import accelerated, openvino_engine
 from refiner.network.accelerated import accelerated_base, accelerated_refiner, speed_up
-from refiner.network.base_model import PointPrompts, decode, encode, set_image_size
+from refiner.network.base_model import PointPrompts, encode, set_image_size
 from refiner.network.checkpoint import state_id
+from refiner.network.decoding import decode
 from refiner.network.quarters import local_features
 from refiner.network.sam2refiner import SAM2Refiner
 

@@ -20,8 +20,6 @@ from refiner.network.base_model import (
     build_lite,
     build_official,
     click_maps,
-    decode,
-    decode_both,
     encode,
     load_official,
     mask_to_logits,
@@ -30,6 +28,7 @@ from refiner.network.base_model import (
     set_image_size,
 )
 from refiner.network.checkpoint import state_id
+from refiner.network.decoding import decode, decode_both
 from refiner.network.lite import LiteTrunk, fold_batch_norms
 from refiner.network.quarters import local_features
 from refiner.network.sam2refiner import SAM2Refiner

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from refiner.config import HQConfig, LiteConfig, RefinerConfig
-from refiner.network.base_model import PointPrompts, decode, encode
+from refiner.network.base_model import PointPrompts, encode
 from refiner.network.checkpoint import load_refiner, save_refiner, state_id
+from refiner.network.decoding import decode
 from refiner.network.hq_sam2 import HQSAM2
 from refiner.network.quarters import local_features
 from refiner.network.sam2refiner import SAM2Refiner

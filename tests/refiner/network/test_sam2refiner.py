@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from refiner.config import RefinerConfig
-from refiner.network.base_model import PointPrompts, decode, encode
+from refiner.network.base_model import PointPrompts, encode
 from refiner.network.checkpoint import state_id
+from refiner.network.decoding import decode
 from refiner.network.mask_refinement import MaskRefinement, RefinerFeatures
 from refiner.network.quarters import local_features, picture_to_cut
 from refiner.network.sam2refiner import (

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 
 from refiner.config import OPTIMIZERS, RefinerConfig
 from refiner.data.manifest import Row
-from refiner.network.base_model import SAM2Base, build_lite, decode, sample_box_points
+from refiner.network.base_model import SAM2Base, build_lite, sample_box_points
 from refiner.network.checkpoint import state_id
+from refiner.network.decoding import decode
 from refiner.network.sam2refiner import SAM2Refiner
 from refiner.training.base_task import BaseTask
 from refiner.training.loop import (

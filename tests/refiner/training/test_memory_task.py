@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from refiner.commands.parser import main
-from refiner.network.base_model import decode, encode, normalise
+from refiner.network.base_model import encode, normalise
 from refiner.network.checkpoint import VIDEO_ONLY, load_base, state_id
+from refiner.network.decoding import decode
 from refiner.training.loop import Stage, TrainOptions, train
 from refiner.training.memory_steps import Tracked, new_bank
 from refiner.training.memory_task import LEAST_FRAMES, MemoryTask, frame_iou, tracked_loss
