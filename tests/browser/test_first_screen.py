@@ -74,6 +74,25 @@ def test_the_largest_difference_is_magnified_until_something_is_drawn(visitor: V
     expect(insets.nth(0)).to_be_hidden()
 
 
+def test_what_is_magnified_lies_below_the_picture_where_there_is_room(visitor: Visitor) -> None:
+    visitor.measured()
+    corner = visitor.page.locator("canvas.inset").nth(0).bounding_box()
+    assert corner is not None
+    assert corner["y"] > visitor.at(0, HIGH)[1]
+    assert corner["width"] > 150
+
+
+def test_the_corner_shows_the_chosen_view(visitor: Visitor) -> None:
+    visitor.measured()
+    visitor.view("contour")
+    visitor.painted()
+    outline = visitor.page.locator("canvas.inset").nth(0).evaluate("canvas => canvas.toDataURL()")
+    visitor.view("soft")  # outlines, too, until the probabilities are there
+    visitor.page.wait_for_function(
+        "outline => document.querySelector('canvas.inset').toDataURL() !== outline", arg=outline
+    )
+
+
 def test_ten_clicks_are_played_and_drawn_as_the_metrics_of_their_masks(visitor: Visitor) -> None:
     give_truth(visitor)
     visitor.do("play_clicks")

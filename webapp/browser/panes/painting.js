@@ -1,6 +1,6 @@
 // From run lengths to the masks on a pane. All is composed at the pane's own size, sharp at any zoom.
 studio.painting = (() => {
-  const { viewScale } = studio.geometry;
+  const { toScreen, viewScale } = studio.geometry;
 
   const MODEL_COLORS = { base: "#e69f00", refined: "#2f8fd8", both: "#ffffff" };
   const ERROR_COLORS = { fixed: "#1a9850", broken: "#d7191c", both_wrong: "#fdae61" };
@@ -130,7 +130,8 @@ studio.painting = (() => {
     }
   }
 
-  function checkerboard(ctx, pane) {
+  // What lies below the picture, where it is cut away; not what lies beside it.
+  function checkerboard(ctx, app, pane) {
     if (!pane.checks) {
       const tile = document.createElement("canvas");
       const side = Math.round(10 * pane.ratio);
@@ -144,7 +145,9 @@ studio.painting = (() => {
       pane.checks = ctx.createPattern(tile, "repeat");
     }
     ctx.fillStyle = pane.checks;
-    ctx.fillRect(0, 0, ctx.canvas.width, ctx.canvas.height);
+    const [left, top] = toScreen(app.view, pane, app.picture, 0, 0).map((at) => at * pane.ratio);
+    const scale = viewScale(app.view, pane, app.picture) * pane.ratio;
+    ctx.fillRect(left, top, app.picture.width * scale, app.picture.height * scale);
   }
 
   function unionOf(app, pane, model, name) {
@@ -154,7 +157,7 @@ studio.painting = (() => {
   }
 
   function paintCutout(ctx, app, pane) {
-    checkerboard(ctx, pane);
+    checkerboard(ctx, app, pane);
     const cut = unionOf(app, pane, pane.model, "cut");
     cut.globalCompositeOperation = "source-in";
     cut.drawImage(pictureSheet(app, pane), 0, 0);

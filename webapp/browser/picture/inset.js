@@ -49,10 +49,10 @@ studio.inset = (() => {
     inset.canvas.style.width = inset.canvas.style.height = side + "px";
   }
 
-  function showInsets(app, insets) {
+  function showInsets(app) {
     if (app.inset.picture !== app.picture) app.inset = { picture: app.picture, edits: app.edits };
     const gone = hidden(app);
-    for (const inset of insets) {
+    for (const inset of app.insets) {
       inset.canvas.hidden = gone || inset.of.figure.hidden;
       if (inset.canvas.hidden) continue;
       fitInset(app, inset);
@@ -64,8 +64,8 @@ studio.inset = (() => {
 
   function inset(app) {
     app.inset = { picture: null, edits: 0 };
-    const insets = app.panes.filter((pane) => pane.model !== "single").map((pane) => makeInset(app, pane));
-    return { show: () => showInsets(app, insets) };
+    app.insets = app.panes.filter((pane) => pane.model !== "single").map((pane) => makeInset(app, pane));
+    return { show: () => showInsets(app) };
   }
 
   return inset;

@@ -55,7 +55,7 @@ studio.probabilities = (() => {
     if (!base || !refined) return;
     app.maps.set(soft.answer, { answer: soft.answer, base, refined });
     for (const id of app.maps.keys()) if (app.maps.size > KEPT) app.maps.delete(id);
-    for (const pane of app.panes) pane.backingKey = "";
+    for (const pane of [...app.panes, ...app.insets]) pane.backingKey = "";
   }
 
   // The maps of the chosen object; while newer ones are awaited, those that it had.
