@@ -129,6 +129,8 @@ def raid(host: Host, count: int, seed: int, rounds: int = ROUNDS) -> int:
         _kill(host, random.Random(seed + done))
         _check_log(host)
     _wait(lambda: host.files() <= files, GONE_WITHIN, lambda: f"left: {host.files() - files}")
+    shown = {file for file in files if file.endswith(("picture.jpg", "thumbnail.jpg"))}
+    assert shown and shown <= host.files(), "the example's own pictures are gone"
     if rounds > 1:
         _wait(lambda: host.memory - before < MEMORY, 20, lambda: f"{host.memory - before:,} more")
     _check_log(host)
