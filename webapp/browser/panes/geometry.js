@@ -86,6 +86,8 @@ studio.geometry = (() => {
     view.cx = (x0 + x1) / 2;
     view.cy = (y0 + y1) / 2;
     clampView(view, pane, picture);
+    const halfY = pane.height / viewScale(view, pane, picture) / 2;  // nothing free below, if it can be
+    if (2 * halfY <= picture.height) view.cy = Math.min(view.cy, picture.height - halfY);
   }
 
   return {
