@@ -75,14 +75,9 @@ def build_page(
     """
     limits = limits or Limits.from_env()
     loaded = [load(source, reader, limits) for source in examples]
-    models = Models(
-        segmenter,
-        backbones,
-        load_backbone,
-        limits.backbones,
-        current_visitor,
-        check_spare=partial(check_spare, limits, uploads.root),
-    )
+    spare = partial(check_spare, limits, uploads.root)
+    given = segmenter, backbones, load_backbone, limits.backbones, current_visitor
+    models = Models(*given, check_spare=spare)
     if loaded:
         segmenter.prepare(loaded[0].pixels)  # the first visitor finds model and picture warm
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
@@ -94,8 +89,8 @@ def build_page(
                 build_video_tab(page, video)
         jobs = Jobs(limits)
         with gr.Tab(text.COMPARE_TAB):
-            given = limits, jobs, uploads, state, results, variants or {}
-            page.further_routes = build_compare_tab(page, segmenter, reader, loaded, *given)
+            works = limits, jobs, uploads, state, results, variants or {}
+            page.further_routes = build_compare_tab(page, segmenter, reader, loaded, *works)
         with gr.Tab(text.ABOUT_TAB):
             build_about_tab(limits)
         build_api(models, Inbox(reader, uploads, limits), jobs, video)

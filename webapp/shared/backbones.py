@@ -123,7 +123,7 @@ class Models:
         return model
 
     def _check_room(self, name: str) -> None:
-        """Refuse a backbone without memory for it, or while others', which they use, take all places."""
+        """Refuse a backbone without memory for it, or while others, which other visitors use, take all places."""
         self._check_memory()
         taken = sorted((self._used() & set(self._kept)) | self._loading)
         if len(taken) >= self._most:
