@@ -29,7 +29,7 @@ from refiner.commands.values import (
     to_options,
 )
 from refiner.data.mask_pairs import FolderPairs, MaskNames, PicturePair, name_masks, pair_folder
-from refiner.files.labels import LabelChoice, MaskFile
+from refiner.files.labels.records import LabelChoice, MaskFile
 from refiner.files.mask_files import read_masks
 from refiner.files.painting import mask_png
 from refiner.files.pictures import read_image

@@ -30,7 +30,7 @@ from refiner.commands.values import (
     to_options,
 )
 from refiner.data.mask_pairs import find_pictures
-from refiner.files.labels import LabelChoice, MaskFile
+from refiner.files.labels.records import LabelChoice, MaskFile
 from refiner.files.mask_files import all_masks, read_masks
 from refiner.files.painting import cutout_png, mask_png, object_color, overlay_png
 from refiner.files.pictures import read_picture

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from refiner.commands.folders.workers import WorkerOptions
 from refiner.config import BACKBONES, COMPARED, LITE, VARIANTS
-from refiner.files.labels import READINGS
+from refiner.files.labels.records import READINGS
 from refiner.types import Box, Click, InputError, Segmenter
 
 Options = TypeVar("Options")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from refiner.files.labels import numbered_map
+from refiner.files.labels.picture import numbered_map
 from refiner.types import BoolArray, ImageArray, InputError
 
 INSTANCE_KINDS = ("object", "human", "matting")

@@ -21,7 +21,8 @@ from refiner.files.annotations.labelme import read_labelme
 from refiner.files.annotations.parts import Annotations, Part, is_scaled, nearest_mask
 from refiner.files.annotations.yolo import is_yolo, read_yolo
 from refiner.files.decoding.kinds import kind_of
-from refiner.files.labels import AUTO, LabelChoice, MaskFile, NamedMask, read_label_picture
+from refiner.files.labels.picture import read_label_picture
+from refiner.files.labels.records import AUTO, LabelChoice, MaskFile, NamedMask
 from refiner.files.pictures import (
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
@@ -52,7 +53,7 @@ def read_masks(
 ) -> MaskFile:
     """Read the masks of all objects in a file.
 
-    - A picture: see `labels.read_label_picture`. One of another size but the same shape is scaled.
+    - A picture: see `labels.picture.read_label_picture`. One of another size but the same shape is scaled.
     - COCO: run lengths, compressed or not; an annotation or a list of them; an annotation file,
       of which the objects of one picture are taken. Polygons are filled as COCO fills them; an
       annotation without any is its box.

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.files.labels import AUTO, LabelChoice, MaskFile, numbered_map
+from refiner.files.labels.picture import numbered_map
+from refiner.files.labels.records import AUTO, LabelChoice, MaskFile
 from refiner.files.mask_files import read_masks
 from refiner.files.pictures import Picture, Source, open_picture, read_picture
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 import gradio as gr
 
-from refiner.files.labels import LabelChoice
+from refiner.files.labels.records import LabelChoice
 from refiner.files.pictures import scaled_mask
 from refiner.files.run_lengths import encode_rle
 from refiner.metrics import iou

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from refiner.data.archives import ArchiveLimits, open_archive, read_pair
 from refiner.data.pairing import MASK, PairNames, pair_names
-from refiner.files.labels import MaskFile
+from refiner.files.labels.records import MaskFile
 from refiner.files.pictures import Picture, Source
 from refiner.files.reading import Reader
 from refiner.types import BoolArray, ImageArray, InputError

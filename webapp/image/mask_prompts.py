@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from refiner.files.labels import NamedMask
+from refiner.files.labels.records import NamedMask
 from refiner.files.run_lengths import encode_rle
 from webapp.image.actions import Studio, complete
 from webapp.image.state import ImageState, MaskRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from refiner.files.labels import AUTO, LabelChoice, MaskFile
+from refiner.files.labels.records import AUTO, LabelChoice, MaskFile
 from refiner.files.reading import Reader
 from refiner.types import InputError
 from webapp.shared.limits import Limits

@@ -47,7 +47,7 @@ def _picture(source: Source, options: Mapping[str, Any]) -> Found:
 
 
 def _masks(source: Source, options: dict[str, Any]) -> Found:
-    from refiner.files.labels import LabelChoice  # most that is asked for is pictures
+    from refiner.files.labels.records import LabelChoice  # most that is asked for is pictures
     from refiner.files.reading import HERE
 
     size_hw, choice = options.pop("size_hw"), LabelChoice(*options.pop("choice"))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.files.decoding.sources import Source, source_name
-from refiner.files.labels import AUTO, LabelChoice, MaskFile, NamedMask
+from refiner.files.labels.records import AUTO, LabelChoice, MaskFile, NamedMask
 from refiner.files.pictures import Picture
 from refiner.types import MAX_OBJECTS, InputError
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from refiner.files.annotations.label_studio import decode_brush
-from refiner.files.labels import LabelChoice
+from refiner.files.labels.records import LabelChoice
 from refiner.files.mask_files import read_masks
 from refiner.files.run_lengths import encode_rle
 from refiner.types import InputError

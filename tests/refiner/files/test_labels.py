@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from refiner.files import painting
-from refiner.files.labels import LabelChoice, numbered_map
+from refiner.files.labels.picture import numbered_map
+from refiner.files.labels.records import LabelChoice
 from refiner.files.mask_files import read_mask, read_masks
 from refiner.types import InputError
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from refiner.files.decoding.walled import WalledReader
-from refiner.files.labels import LabelChoice
+from refiner.files.labels.records import LabelChoice
 from refiner.files.pictures import read_picture
 from refiner.files.reading import HERE
 from refiner.types import InputError

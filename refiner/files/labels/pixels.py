@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from refiner.files.label_levels import MAX_LEVELS, Levels, level_counts
+from refiner.files.labels.levels import MAX_LEVELS, Levels, level_counts
 from refiner.types import BoolArray
 
 _UNSIGNED, _SAMPLE_FORMAT = 1, 339

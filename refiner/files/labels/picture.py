@@ -6,79 +6,37 @@ and the message names the choice that decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from refiner.files.label_levels import (
+from refiner.files.labels.levels import (
     Flags,
     Levels,
     border_shares,
     find_rims,
     find_solids,
-    is_band,
     is_soft,
-    is_thin,
-    level_counts,
     merged_solids,
     without_rims,
 )
-from refiner.files.label_pixels import Pixels, read_pixels
+from refiner.files.labels.objects import (
+    FAINT,
+    ignored_values,
+    listed_objects,
+    numbered_objects,
+    too_many_objects,
+)
+from refiner.files.labels.pixels import Pixels, read_pixels
+from refiner.files.labels.records import AUTO, LabelChoice, MaskFile, NamedMask
 from refiner.types import MAX_OBJECTS, BoolArray, InputError
 
-READINGS = ("auto", "binary", "ids", "colours")
 LARGE_SHARE = 0.5
-_VOIDS = ("255", "65535", "2147483647", "4294967295", "-1", "#e0e0c0")
-"""Values that tools write where nothing is known; the last is that of PASCAL VOC's colours."""
-_FAINT = 16
 _TOO_MANY_NUMBERS = "it numbers more than 255 objects; expected a map of objects."
 _SOFT = "read as one object with soft edges, cut at half"
 _LOSSY_RADIUS, _LOSSY_COLOUR_RADIUS = 24.0, 48.0
-
-
-@dataclass(frozen=True, slots=True)
-class LabelChoice:
-    """How to read a picture of labels.
-
-    Attributes:
-        labels: one of `READINGS`: find out; one object, cut at half; an object a number but 0; an
-            object a colour.
-        invert: the object is what is not marked.
-    """
-
-    labels: str = "auto"
-    invert: bool = False
-
-    def __post_init__(self) -> None:
-        if self.labels not in READINGS:
-            raise InputError(
-                f"Labels are read as one of {', '.join(READINGS)}, got {str(self.labels)[:40]!a}."
-            )
-        if not isinstance(self.invert, bool):
-            raise InputError("Whether to invert a mask is true or false.")
-
-
-AUTO = LabelChoice()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NamedMask:
-    """One object of a mask file: bool (height, width) and what the file calls it, maybe nothing."""
-
-    label: str
-    mask: BoolArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MaskFile:
-    """What a mask file holds: its objects, and in words what was left out or had to be guessed."""
-
-    masks: tuple[NamedMask, ...]
-    notices: tuple[str, ...] = ()
 
 
 def read_label_picture(
@@ -120,7 +78,7 @@ def numbered_map(image: Image.Image) -> NDArray[np.uint8]:
     names = levels.names
     zero = [one for one, color in enumerate(levels.table) if not color.any()]
     others = [one for one in range(len(names)) if one not in zero and one != levels.background]
-    ignored = _ignored(levels, levels.codes, others)
+    ignored = ignored_values(levels, levels.codes, others)
     small = plain or all(name.isdecimal() and int(name) <= 255 for name in names if name)
     table = np.zeros(len(names), dtype=np.uint8)
     objects = [one for one in others if one not in ignored]
@@ -150,7 +108,7 @@ def _read(pixels: Pixels, choice: LabelChoice, lossy: bool) -> MaskFile:
     if count == 1:
         return _one(pixels.binary())
     if pixels.indexed:
-        return _numbered(levels, np.ones(count, dtype=np.bool_), levels.codes, ())
+        return numbered_objects(levels, np.ones(count, dtype=np.bool_), levels.codes, ())
     if count == 2 and levels.background is None and levels.grey:
         return _two(levels)
     return _areas(levels, lossy)
@@ -177,26 +135,28 @@ def _two(levels: Levels) -> MaskFile:
     """Read a picture of two levels: the brighter is the object, but for numbers like 2 and 1."""
     low, high = levels.table[:, 0]
     around = border_shares(levels.codes, 2)
-    if low > 0 and high <= _FAINT and around[1] > 0.5:
+    if low > 0 and high <= FAINT and around[1] > 0.5:
         raise InputError(
             f"The mask has the numbers {low:g} and {high:g} only, and {high:g} lies all around: say "
             "'binary' if the larger number is the object, 'ids' if both are."
         )
     if high == -1 or levels.names[0] == "-1":
-        return _numbered(levels, np.ones(2, dtype=np.bool_), levels.codes, ())
+        return numbered_objects(levels, np.ones(2, dtype=np.bool_), levels.codes, ())
     return _one(levels.mask(1))
 
 
 def _plain(levels: Levels | None, lossy: bool) -> MaskFile:
     """Read each number but 0 as an object."""
     if levels is None:
-        raise _too_many("thousands of")
+        raise too_many_objects("thousands of")
     if lossy:
         raise _lossy()
     if levels.background is None:
         zero = np.flatnonzero((levels.table == 0).all(axis=1))
         levels = replace(levels, background=int(zero[0]) if len(zero) else -1)
-    return _listed(levels, levels.codes, np.ones(len(levels.counts), dtype=np.bool_), (), set())
+    return listed_objects(
+        levels, levels.codes, np.ones(len(levels.counts), dtype=np.bool_), (), set()
+    )
 
 
 def _areas(levels: Levels, lossy: bool) -> MaskFile:
@@ -223,7 +183,7 @@ def _areas(levels: Levels, lossy: bool) -> MaskFile:
     if rim.any():
         codes = without_rims(levels, keep)
         notices = (f"smoothed edges ({rim.sum()} values between) went to the nearer side",)
-    return _numbered(levels, keep, codes, notices)
+    return numbered_objects(levels, keep, codes, notices)
 
 
 def _counts_up(levels: Levels, solid: Flags) -> bool:
@@ -253,103 +213,13 @@ def _lossy_areas(levels: Levels, solid: Flags) -> MaskFile:
     if levels.grey and keep.sum() > 2:
         raise _lossy()
     notice = "the file's format changes values a little; they went to the nearest of its areas"
-    return _numbered(levels, keep, without_rims(levels, keep), (notice,))
+    return numbered_objects(levels, keep, without_rims(levels, keep), (notice,))
 
 
 def _lossy() -> InputError:
     return InputError(
         "The mask is stored in a format that changes values, which do not tell objects apart any "
         "more; save it as PNG, or say 'binary' to cut it at half."
-    )
-
-
-def _numbered(
-    levels: Levels, keep: Flags, codes: NDArray[np.uint16], notices: tuple[str, ...]
-) -> MaskFile:
-    """Find the background and what is to be ignored; all else is objects."""
-    values = np.flatnonzero(keep)
-    background, told = _background(levels, values, codes)
-    levels = replace(levels, background=background)
-    objects = [int(one) for one in values if one != background]
-    if levels.grey and len(objects) == 2 and not notices:
-        _refuse_trimap(levels, codes, *objects)
-    ignored = _ignored(levels, codes, objects)
-    return _listed(levels, codes, keep, (*notices, *told), ignored)
-
-
-def _background(levels: Levels, values: Any, codes: Any) -> tuple[int, tuple[str, ...]]:
-    """Return the index of the background, -1 if there is none, and what to say of it."""
-    if levels.background is not None:
-        return levels.background, ()
-    around = border_shares(codes, len(levels.counts))
-    most = int(values[around[values].argmax()])
-    if levels.names[most] == "-1" and around[most] >= 0.5:
-        return most, ()
-    black = [int(one) for one in values if not levels.table[one].any()]
-    if black and (levels.grey or around[black[0]] >= 0.05 or around[most] < 0.5):
-        return black[0], ()
-    if around[most] >= 0.5 and levels.names[most] not in _VOIDS:
-        return most, (f"{levels.names[most]}, which lies all around, is the background",)
-    return -1, ("nothing is background: each value is an object",)
-
-
-def _refuse_trimap(levels: Levels, codes: Any, middle: int, high: int) -> None:
-    share = levels.table[middle, 0] / levels.table[high, 0]
-    low = levels.background
-    if low is None or low < 0 or levels.table[high, 0] not in (255, 65535):
-        return
-    if 0.3 <= share <= 0.7 and is_band(codes, low, middle, high):
-        raise InputError(
-            f"The value {levels.names[middle]} lies as a band around {levels.names[high]}: say "
-            "'binary' if it is the unknown of a trimap (it is cut at half), 'ids' if it is an "
-            "object of its own."
-        )
-
-
-def _ignored(levels: Levels, codes: Any, objects: list[int]) -> set[int]:
-    """Return the index of the value that means nothing is known, if there is one."""
-    voids = [one for one in objects if levels.names[one] in _VOIDS]
-    others = [one for one in objects if one not in voids]
-    if not voids:
-        return set()
-    solid = find_solids(levels)
-    faint = any(
-        solid[one] and levels.names[one].isdecimal() and int(levels.names[one]) <= _FAINT
-        for one in others
-    )
-    return {
-        one
-        for one in voids
-        if levels.names[one] == "-1" or faint or (others and is_thin(codes == one))
-    }
-
-
-def _listed(
-    levels: Levels, codes: Any, keep: Flags, notices: tuple[str, ...], ignored: set[int]
-) -> MaskFile:
-    counts = level_counts(codes, len(levels.counts))
-    objects = [
-        int(one)
-        for one in np.flatnonzero(keep)
-        if one != levels.background and one not in ignored and counts[one]
-    ]
-    if len(objects) > MAX_OBJECTS:
-        raise _too_many(str(len(objects)))
-    names = [levels.names[one] for one in objects]
-    said = [_count(len(objects), "object") + f" ({_some(names)})"] if len(objects) > 1 else []
-    for one in sorted(ignored):
-        said.append(f"the value {levels.names[one]} is ignored ({counts[one]:,} pixels)")
-    masks = tuple(
-        NamedMask(name if len(objects) > 1 or ignored else "", np.asarray(codes == one))
-        for name, one in zip(names, objects, strict=True)
-    )
-    return MaskFile(masks, (*said, *notices))
-
-
-def _too_many(count: str) -> InputError:
-    return InputError(
-        f"The mask has {count} values and so more than {MAX_OBJECTS} objects; split it, or say "
-        "'binary' to take it as one object."
     )
 
 
@@ -375,12 +245,3 @@ def _with_share(found: MaskFile) -> MaskFile:
         "invert it"
     )
     return replace(found, notices=(*found.notices, told))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")

@@ -1,0 +1,1 @@
+"""Pictures of labels: their values, and which of these are objects."""
