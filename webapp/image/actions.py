@@ -20,7 +20,7 @@ from webapp.shared.events import Act, Outcome
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits, check_spare
 from webapp.shared.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
-from webapp.shared.messages import Message, apply, file_stem, read_actions, read_text
+from webapp.shared.messages import Message, apply, file_stem, named_as_sent, read_actions, read_text
 from webapp.shared.pictures import read_within, worked_size
 from webapp.shared.uploads import Uploads
 
@@ -103,7 +103,8 @@ def upload_picture(studio: Studio, state: ImageState, message: Message) -> Outco
     """
     check_spare(studio.limits, studio.uploads.root)
     file = studio.uploads.file(read_text(message.values, "path"))
-    photo = read_within(studio.reader, file, studio.limits)
+    with named_as_sent(file.name, message.values):
+        photo = read_within(studio.reader, file, studio.limits)
     pixels = worked_size(photo.pixels, studio.limits)
     model = studio.find(state)
     if model is not None:

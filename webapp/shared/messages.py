@@ -6,10 +6,12 @@ Nothing that is sent is trusted. Coordinates are checked here and nowhere furthe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from refiner.files.decoding.sources import source_name
 from refiner.files.names import safe_name
 from refiner.files.run_lengths import PackedPair
 from refiner.types import Box, Click, InputError
@@ -131,6 +133,17 @@ def file_stem(values: Values, otherwise: str) -> str:
     name = name if isinstance(name, str) else ""
     stem, dot, _ = name.rpartition(".")
     return safe_name(stem if dot else name, otherwise)
+
+
+@contextmanager
+def named_as_sent(stored: str, values: Values) -> Iterator[None]:
+    """Let errors name a file as the visitor does, by the `name` it has there, not as `stored` here."""
+    try:
+        yield
+    except InputError as error:
+        name = values.get("name")
+        shown = source_name(name) if isinstance(name, str) else ascii(stored)
+        raise InputError(str(error).replace(ascii(stored), shown)) from error
 
 
 def read_count(values: Values, name: str) -> int:

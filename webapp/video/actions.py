@@ -17,6 +17,7 @@ from webapp.shared.messages import (
     Values,
     apply,
     file_stem,
+    named_as_sent,
     read_actions,
     read_count,
     read_text,
@@ -39,6 +40,7 @@ from webapp.video.work import Work, Workers
 
 PICTURE_QUALITY = 88
 PICTURES_AT_ONCE = 16
+STORED_NAME = "clip"
 
 
 def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
@@ -54,10 +56,11 @@ def upload_clip(studio: VideoStudio, message: Message, owner: str) -> Reply:
     refuse_large(studio.uploads.file(path), studio.limits)
 
     def take(folder: Path) -> Path:
-        return studio.uploads.take(path, folder / "clip")
+        return studio.uploads.take(path, folder / STORED_NAME)
 
     name = file_stem(message.values, "clip")
-    return _open(studio, owner, take, YOUR_CLIP, name, message.seq)
+    with named_as_sent(STORED_NAME, message.values):
+        return _open(studio, owner, take, YOUR_CLIP, name, message.seq)
 
 
 def open_example_clip(studio: VideoStudio, source: ClipSource, owner: str, opening: int) -> Reply:

@@ -53,6 +53,15 @@ def upload(studio: Studio, content: bytes) -> Message:
     return read_message({"seq": 1, "path": fakes.upload(studio.uploads, "name", content)})
 
 
+@pytest.mark.parametrize(("name", "said"), [("notes.png", "'notes.png'"), (None, "'upload'")])
+def test_a_file_that_is_no_picture_is_named_as_its_sender_does(
+    studio: Studio, name: str | None, said: str
+) -> None:
+    values = {"path": fakes.upload(studio.uploads, "upload", b"some notes"), "name": name}
+    with pytest.raises(InputError, match=f"The file {said} is not a picture"):
+        actions.upload_picture(studio, ImageState(), read_message(values))
+
+
 def test_without_memory_no_picture_is_opened_and_the_one_there_is_clicked_on(
     studio: Studio, opened: ImageState, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from refiner.clips.clip import open_clip
 from refiner.metrics import iou
 from refiner.types import Box, Click, InputError, Prompts
 from refiner.video_types import FramePrompts
@@ -603,6 +604,13 @@ def test_exports_are_called_after_the_uploaded_file(bench: Bench) -> None:
     assert job is not None
     bench.edit(job, click(0, 60, 60))
     assert bench.export(job, "rle").name == "видео-rle.txt"
+
+
+def test_a_file_that_is_no_clip_is_named_as_its_sender_does(bench: Bench) -> None:
+    studio = replace(bench.studio, open_clip=open_clip)
+    values = {"path": upload(bench.uploads, "upload", b"some notes"), "name": "notes.mp4"}
+    with pytest.raises(InputError, match=r"The file 'notes\.mp4' is no video read here"):
+        video_actions.upload_clip(studio, read_message(values), "me")
 
 
 def test_an_opening_that_comes_late_again_takes_nothing_away(bench: Bench) -> None:

@@ -45,6 +45,7 @@ studio.clipPanel = (() => {
     const further = Math.max(app.server.objects.filter((item) => item.frames.size).length - 1, 0);
     const seconds = count * clip.frame_seconds * (1 + clip.further * further);
     line.textContent = done || isBusy(app) || !clip.frame_seconds ? "" : app.labels[clip.start_seconds ? "estimate_lent" : "estimate"]
+      .replace("{frames}", app.labels[count === 1 ? "one_frame" : "frames"])
       .replace("{time}", clockTime((clip.start_seconds ?? 0) + seconds))
       .replace("{memory}", Math.max(1, Math.round(bytes / 1e6))).replace("{count}", count);
   }
