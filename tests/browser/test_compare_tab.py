@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from refiner.metrics import iou
 from refiner.types import Click, Prompts
@@ -230,8 +230,58 @@ def shape(page: Page) -> str:
     return "wide" if shown > 1 else "tall"
 
 
-def test_variants_show_the_picture_of_the_image_tab(page: Page) -> None:
+def variants(page: Page) -> Locator:
+    """Run them all; return their pictures."""
     page.get_by_role("tab", name="Variants").click()
     page.locator("#variants-run").click()
-    for name in ("SAM2", "SAM2Refiner", "LA + PR"):
-        expect(page.locator("#variants").get_by_text(name, exact=True)).to_be_visible()
+    pictures = page.locator("#variants img")
+    expect(pictures).to_have_count(3)
+    return pictures
+
+
+def shown_parts(pictures: Locator) -> set[tuple[float, ...]]:
+    """How each picture lies in its frame: its left and upper edge and its width, in frames."""
+    return {
+        tuple(
+            picture.evaluate(
+                """image => {
+                    const [part, whole] = [image, image.parentElement].map((one) => one.getBoundingClientRect());
+                    const lies = [part.x - whole.x, part.y - whole.y, part.width];
+                    return lies.map((length) => Math.round(100 * length / whole.width) / 100);
+                }"""
+            )
+        )
+        for picture in pictures.all()
+    }
+
+
+def test_variants_of_the_picture_of_the_image_tab_move_together(page: Page) -> None:
+    pictures, grid = variants(page), page.locator("#variants")
+    captions = grid.locator("figcaption").all_inner_texts()
+    assert [caption.split(" · ")[0] for caption in captions] == ["SAM2", "SAM2Refiner", "LA + PR"]
+    assert shown_parts(pictures) == {(0, 0, 1)}
+    frame = grid.locator(".frame").nth(1)
+    frame.dblclick()
+    ((left, top, width),) = shown_parts(pictures)
+    assert (left, width) == (-0.5, 2)
+    box = frame.bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + box["width"] / 4, middle[1], steps=4)
+    page.mouse.up()
+    ((moved, *rest),) = shown_parts(pictures)
+    assert moved == pytest.approx(-0.25, abs=0.02)
+    assert rest == [top, width]
+    grid.get_by_role("button", name="Fit").click()
+    assert shown_parts(pictures) == {(0, 0, 1)}
+
+
+def test_variants_show_where_they_differ_from_the_full_model(page: Page) -> None:
+    pictures = variants(page)
+    plain = [picture.get_attribute("src") for picture in pictures.all()]
+    page.get_by_role("button", name="Differences from SAM2Refiner").click()
+    marked = [picture.get_attribute("src") for picture in pictures.all()]
+    assert [one == other for one, other in zip(plain, marked, strict=True)] == [False, True, False]
+    expect(page.locator("#variants .key")).to_be_visible()

@@ -152,6 +152,26 @@ def video_canvas(
     )
 
 
+def picture_grid(labels: Mapping[str, str], **options: Any) -> gr.HTML:
+    """Return the component that shows pictures of one place, zoomed and moved together.
+
+    Its value lists them: `picture` and, maybe, `marked`, which is shown in its place on request,
+    each as of `webapp.shared.events.file_value`; and `caption`.
+
+    Args:
+        labels: what it says.
+        **options: gradio's options of any component.
+    """
+    return gr.HTML(
+        value=[],
+        html_template=_page("grid/grid.html", labels, ()),
+        css_template=_joined(["grid/grid.css"]),
+        js_on_load=_joined(["grid/grid.js"]),
+        apply_default_css=False,
+        **options,
+    )
+
+
 def downloads(**options: Any) -> gr.HTML:
     """Return the component that hands over a stored file whenever its value changes."""
     return gr.HTML(

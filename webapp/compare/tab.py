@@ -15,6 +15,7 @@ from refiner.evaluation.report.plots import figure_bytes
 from refiner.evaluation.report.readme import drawable, sections
 from refiner.files.reading import Reader
 from refiner.types import InputError, Segmenter
+from webapp.browser.component import picture_grid
 from webapp.compare.measured_photos import photo_scatters
 from webapp.compare.plot import comparison_figure
 from webapp.compare.queue import Jobs
@@ -24,10 +25,10 @@ from webapp.compare.samples import gather
 from webapp.compare.scores import POLICIES, Comparison, csv_text
 from webapp.compare.text import COMPARE as TEXT
 from webapp.compare.text import TITLES
-from webapp.compare.variants import Loader, Variants, run_variants
+from webapp.compare.variants import Loader, VariantPicture, Variants, run_variants
 from webapp.compare.view import outcome, refusal, status
 from webapp.image.state import ImageState
-from webapp.shared.events import explain, stored_file
+from webapp.shared.events import explain, file_value, stored_file
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.measured import finding
@@ -266,22 +267,26 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
     gr.Markdown(TEXT["variants_intro"].format(", ".join(variants.names)))
     run = gr.Button(TEXT["run_variants"], variant="primary", elem_id="variants-run")
     notice = gr.HTML(elem_id="variants-status", elem_classes="compare")
-    gallery = gr.Gallery(
-        columns=3,
-        object_fit="contain",
-        height="auto",
-        elem_id="variants",
-        visible=False,
-        buttons=["download", "fullscreen"],  # the one to share would send pictures to another host
-    )
+    grid = picture_grid(TEXT, elem_id="variants")
 
     def show(state: ImageState) -> Iterator[Update]:
-        pictures: list[tuple[str, str]] = []
+        pictures: list[dict[str, Any]] = []
         try:
             for one in run_variants(segmenter, variants, state):
-                pictures.append((stored_file("variant.jpg", jpeg(one.pixels)), one.caption))
-                yield "", gr.Gallery(list(pictures), visible=True)
+                pictures.append(_tile(one))
+                yield "", list(pictures)
         except Exception as error:
-            yield refusal(explain(error, TEXT["broken"])), gr.Gallery(pictures)
+            yield refusal(explain(error, TEXT["broken"])), pictures
 
-    run.click(show, state, [notice, gallery], concurrency_limit=1, **PRIVATE)
+    run.click(show, state, [notice, grid], concurrency_limit=1, **PRIVATE)
+
+
+def _tile(one: VariantPicture) -> dict[str, Any]:
+    """Store a variant's pictures; return what the grid shows of them."""
+    stored = {"picture": one.pixels, "marked": one.marked}
+    files = {
+        name: file_value(stored_file("variant.jpg", jpeg(pixels)))
+        for name, pixels in stored.items()
+        if pixels is not None
+    }
+    return {**files, "caption": one.caption}

@@ -63,6 +63,16 @@ COMPARE = {
     "run_variants": "Run all on the picture of the image tab",
     "full": "SAM2Refiner",
     "caption_scores": " · IoU {:.1f} %, boundary IoU {:.1f} %",
+    "caption_agreement": " · agreement with SAM2Refiner {:.1f} %",
+    "grid_tools": "All pictures together",
+    "zoom_in": "Zoom in",
+    "zoom_out": "Zoom out",
+    "fit": "Fit",
+    "grid_marked": "Differences from SAM2Refiner",
+    "grid_other": "only this one",
+    "grid_full": "only SAM2Refiner",
+    "grid_hint": "Double-click or Ctrl+wheel zooms, dragging moves all.",
+    "grid_pictures": "Masks of each variant; arrows, + and − move and zoom all",
     "nothing_prompted": "Nothing is prompted in the image tab; click an object there first.",
 }
 

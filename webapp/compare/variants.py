@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from refiner.files.painting import object_color, overlay
 from refiner.metrics import boundary_iou, iou
 from refiner.types import BoolArray, ImageArray, InputError, Segmenter
@@ -15,13 +17,23 @@ from webapp.shared import text
 
 Loader = Callable[[], Segmenter]
 
+_DIFFERENCE = (230, 159, 0), (47, 143, 216)
+"""Only the other model, only SAM2Refiner: as in `browser/picture/picture.css`."""
+
 
 @dataclass(frozen=True, eq=False)
 class VariantPicture:
-    """One variant's masks painted over the picture, uint8 RGB (height, width, 3)."""
+    """One variant's masks on the picture.
+
+    Attributes:
+        pixels: masks painted over the picture, uint8 RGB (height, width, 3).
+        caption: the variant's name, its scores, how far it agrees with SAM2Refiner.
+        marked: where it differs from SAM2Refiner, like `pixels`; None for SAM2Refiner itself.
+    """
 
     pixels: ImageArray
     caption: str
+    marked: ImageArray | None = None
 
 
 class Variants:
@@ -50,7 +62,8 @@ def run_variants(
 ) -> Iterator[VariantPicture]:
     """Show SAM2, SAM2Refiner and each variant on the open picture with its prompts.
 
-    With a ground truth and one object the captions have the scores.
+    With a ground truth and one object the captions have the scores. The two colours of what differs
+    are those of the image tab's difference view.
 
     Raises:
         InputError: no picture is open, nothing is prompted, or a variant cannot be loaded.
@@ -71,9 +84,17 @@ def run_variants(
             )
         return VariantPicture(overlay(image, masks, colors), caption)
 
+    def compared(name: str, masks: list[BoolArray]) -> VariantPicture:
+        mine, its = np.logical_or.reduce(masks), np.logical_or.reduce(refined)
+        marked = overlay(image // 2, [mine & ~its, its & ~mine], _DIFFERENCE, opacity=0.9)
+        shown = painted(name, masks)
+        agreement = COMPARE["caption_agreement"].format(100 * iou(mine, its))
+        return VariantPicture(shown.pixels, shown.caption + agreement, marked)
+
     pairs = full.segment(image, prompts).objects
-    yield painted(text.CANVAS["base"], [pair.base.mask for pair in pairs])
-    yield painted(COMPARE["full"], [pair.refined.mask for pair in pairs])
+    refined = [pair.refined.mask for pair in pairs]
+    yield compared(text.CANVAS["base"], [pair.base.mask for pair in pairs])
+    yield painted(COMPARE["full"], refined)
     for name in variants.names:
         pairs = variants.get(name).segment(image, prompts).objects
-        yield painted(name, [pair.refined.mask for pair in pairs])
+        yield compared(name, [pair.refined.mask for pair in pairs])
