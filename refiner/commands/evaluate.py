@@ -63,7 +63,7 @@ def _run(flags: argparse.Namespace) -> None:
     tables = (text_table(document), text_video_table(document))
     say("\n\n".join(table for table in tables if table))
     for one in document.get("stability", ()):
-        say("{model:<18}{prompts:<12}{change:<10}{iou:8.3f}".format(**one))
+        say("{model:<18}{prompts:<12}{change:<10}{iou:8.3f}{lost:+8.3f}".format(**one))
 
 
 def _check_merge(flags: argparse.Namespace) -> None:

@@ -29,8 +29,10 @@ SHIFT = 2
 """Pixels a picture is moved to the right and down."""
 SCALE = 0.98
 """What remains of a picture's sides when it is made smaller."""
-QUALITY = 95
-"""Of the JPEG a picture is saved as."""
+QUALITY, POOR_QUALITY = 95, 10
+"""Of the JPEG a picture is saved as: one that nobody sees, one that everybody sees."""
+DARK = 0.3
+"""What remains of a picture's light when it is darkened."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +72,33 @@ class Change:
 
 
 def changes(image: ImageArray) -> dict[str, Change]:
-    """Shift, shrink, mirror and compress a picture (height, width, 3)."""
+    """Shift, shrink, mirror, compress, darken a picture (height, width, 3), and take its colours."""
     height, width = image.shape[:2]
     padded = cv2.copyMakeBorder(image, SHIFT, 0, SHIFT, 0, cv2.BORDER_REPLICATE)
     small_wh = max(1, round(SCALE * width)), max(1, round(SCALE * height))
     small = cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA)
-    way = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    _, code = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), way)
-    jpeg = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1]
+    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    still = [[1, 0, 0], [0, 1, 0]]
     made = {
         "shifted": (padded[:height, :width], [[1, 0, SHIFT], [0, 1, SHIFT]]),
         "smaller": (small, [[small_wh[0] / width, 0, 0], [0, small_wh[1] / height, 0]]),
         "mirrored": (image[:, ::-1], [[-1, 0, width], [0, 1, 0]]),
-        "jpeg": (jpeg, [[1, 0, 0], [0, 1, 0]]),
+        "jpeg": (_compressed(image, QUALITY), still),
+        "grey": (np.repeat(grey[..., None], 3, axis=2), still),
+        "poor": (_compressed(image, POOR_QUALITY), still),
+        "dark": (np.rint(image * DARK).astype(np.uint8), still),
     }
     return {
         name: Change(np.ascontiguousarray(changed), np.array(matrix, dtype=np.float64))
         for name, (changed, matrix) in made.items()
     }
+
+
+def _compressed(image: ImageArray, quality: int) -> ImageArray:
+    """Save a picture as JPEG and open it again."""
+    way = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, code = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), way)
+    return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1]
 
 
 def measure_stability(
@@ -105,8 +116,9 @@ def measure_stability(
         models: Some of `records.MODEL_NAMES`.
 
     Returns:
-        A dict for each `model`, `prompts` and `change`: `objects`, and `iou`, the mean over them of
-        the mask's IoU with that of the photo itself, 1 if nothing changes.
+        A dict for each `model`, `prompts` and `change`: `objects`, and means over them: `iou`, of the
+        mask with that of the photo itself, 1 if nothing changes; `lost`, by how much less of IoU it
+        has with the true mask than that of the photo itself.
 
     Raises:
         InputError: no prompt is a box or points, or a file cannot be read.
@@ -114,40 +126,44 @@ def measure_stability(
     specs = [spec for spec in specs if spec.name == "box" or spec.points]
     if not specs:
         raise InputError("Stability is measured with box or points:N; name one of them.")
-    found: dict[tuple[str, str, str], list[float]] = {}
+    found: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
     for row in rows:
         if row.kind == VIDEO_KIND:
             continue
         image, labels = read_image_and_labels(row)
         for spec in specs:
-            prompts = [
-                sample_prompts(spec, labels == label, stable_seed(0, row.id, label))
-                for label in object_ids(labels, row.kind)
+            truths = {label: labels == label for label in object_ids(labels, row.kind)}
+            asked = [
+                (sample_prompts(spec, truth, stable_seed(0, row.id, label)), truth)
+                for label, truth in truths.items()
             ]
             for name in dict.fromkeys(giver(segmenters, model) for model in models):
                 mine = [model for model in models if giver(segmenters, model) == name]
-                for change, model, value in _compared(segmenters[name], image, prompts, mine):
-                    found.setdefault((model, spec.name, change), []).append(value)
+                for change, model, values in _compared(segmenters[name], image, asked, mine):
+                    found.setdefault((model, spec.name, change), []).append(values)
     return [
         {"model": model, "prompts": name, "change": change, "objects": len(values)}
-        | {"iou": float(np.mean(values))}
+        | dict(zip(("iou", "lost"), np.mean(values, axis=0).tolist(), strict=True))
         for (model, name, change), values in found.items()
     ]
 
 
 def _compared(
-    segmenter: Segmenter, image: ImageArray, prompts: Sequence[Prompts], models: Sequence[str]
-) -> Iterable[tuple[str, str, float]]:
-    """Yield the change, the model and the IoU of each object's two masks."""
+    segmenter: Segmenter,
+    image: ImageArray,
+    asked: Sequence[tuple[Prompts, BoolArray]],
+    models: Sequence[str],
+) -> Iterable[tuple[str, str, tuple[float, float]]]:
+    """Yield the change, the model and, of each object, what `measure_stability` takes the mean of."""
 
-    def answers(picture: ImageArray, asked: Sequence[Prompts]) -> list[MaskPair]:
-        return [segmenter.segment(picture, [one]).objects[0] for one in asked]
+    def answers(picture: ImageArray, given: Iterable[Prompts]) -> list[MaskPair]:
+        return [segmenter.segment(picture, [one]).objects[0] for one in given]
 
-    before = answers(image, prompts)
+    before = answers(image, (prompts for prompts, _ in asked))
     for name, change in changes(image).items():
-        after = answers(change.image, [change.prompts(one) for one in prompts])
-        for old, new in zip(before, after, strict=True):
+        after = answers(change.image, (change.prompts(prompts) for prompts, _ in asked))
+        for old, new, (_, truth) in zip(before, after, asked, strict=True):
             for model in models:
-                size_hw = image.shape[0], image.shape[1]
-                returned = change.back(new.mask_of(model).mask, size_hw)
-                yield name, model, iou(returned, old.mask_of(model).mask)
+                held = old.mask_of(model).mask
+                returned = change.back(new.mask_of(model).mask, (image.shape[0], image.shape[1]))
+                yield name, model, (iou(returned, held), iou(held, truth) - iou(returned, truth))

@@ -83,5 +83,7 @@ TITLES = {
     "degraded": "Masks of other tools, refined",
     "regions": "Parts and clothing",
     "ablation": "What each part of SAM2Refiner adds",
+    "outside": "Six photos from outside all of these",
+    "stability": "How steady masks are",
 }
 """What the measurements of `assets/results` are called, the most telling first."""

@@ -121,7 +121,8 @@ def photo_section(results: Results) -> str:
         parts += ["Simulated clicks, at most 20 an object:", _click_table(results)]
     if results.stability:
         parts += [
-            "IoU of the mask of a changed picture with that of the picture itself, 1 if nothing changes:",
+            "IoU of the mask of a changed picture with that of the picture itself, 1 if nothing changes; "
+            "and, of pictures that lost something, the change of mIoU in points:",
             stability_table(results.stability),
         ]
     if config.get("command"):

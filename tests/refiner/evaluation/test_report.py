@@ -161,19 +161,22 @@ def test_the_share_of_objects_harmed_is_told_where_it_was_measured(results, docu
 
 def test_how_far_masks_change_is_told_where_it_was_measured(results, document):
     assert "changed picture" not in render_tables(results)
+    names = "shifted", "smaller", "mirrored", "jpeg", "grey", "poor", "dark"
+    ious = {"sam2": (0.9, 0.94, 0.8765, 1.0, 0.5, 0.5, 0.5), "sam2refiner": (0.95,) * 7}
     document["stability"] = [
-        {"model": model, "prompts": "box", "change": change, "objects": 8, "iou": iou}
-        for model, ious in (("sam2", (0.9, 0.94, 0.8765, 1.0)), ("sam2refiner", (0.95,) * 4))
-        for change, iou in zip(("shifted", "smaller", "mirrored", "jpeg"), ious, strict=True)
+        {"model": model, "prompts": "box", "change": change, "objects": 8}
+        | {"iou": iou, "lost": 0.021 if change == "grey" else -0.005}
+        for model in ious
+        for change, iou in zip(names, ious[model], strict=True)
     ]
     (results / "lite.json").write_text(json.dumps(document))
     text = render_tables(results)
     assert (
-        "| prompts | model | shifted by 2 px | 2 % smaller | mirrored | JPEG of quality 95 |"
-        in text
+        "| prompts | model | shifted by 2 px | 2 % smaller | mirrored | JPEG of quality 95 | grey | "
+        "JPEG of quality 10 | 30 % of the light |" in text
     )
-    assert "| box | SAM2 | 0.900 | 0.940 | 0.876 | 1.000 |" in text
-    assert "| box | SAM2Refiner | 0.950 | 0.950 | 0.950 | 0.950 |" in text
+    assert "| box | SAM2 | 0.900 | 0.940 | 0.876 | 1.000 | -2.1 | +0.5 | +0.5 |" in text
+    assert "| box | SAM2Refiner | 0.950 | 0.950 | 0.950 | 0.950 | -2.1 | +0.5 | +0.5 |" in text
 
 
 def test_the_papers_numbers_come_last_and_are_marked(results):
