@@ -372,6 +372,7 @@ def test_a_second_click_may_track_to_its_frame_first_and_correct(
 
     opened.go(12)
     opened.prompt(108, 80, 1, button="right")
+    expect(worst).to_have_count(3)  # the other two wait to be corrected
     server.knobs.seconds.value = 0.5
     opened.do("track")
     expect(opened.tab.locator(".status")).to_have_text(re.compile("of 24 frames"))

@@ -1,10 +1,11 @@
 // The three frames where the two models differ most, or, where the truth is known, where SAM2Refiner is
-// worst: small pictures to go there by.
+// worst: small pictures to go there by. They stay while one after the other is corrected.
 studio.worst = (() => {
   const { make } = studio.panel;
   const { drawSmall } = studio.frames;
   const { goTo } = studio.player;
   const { soundness } = studio.tracked;
+  const { isBusy } = studio.work;
   const COUNT = 3, WIDTH = 96, APART = 0.08;
 
   function mean(values) {
@@ -38,7 +39,7 @@ studio.worst = (() => {
 
   function showWorst(app) {
     const box = app.root.querySelector(".worst"), row = box.querySelector("div");
-    const frames = app.clip && app.needed === 0 && app.tracked.size ? worstFrames(app) : [];
+    const frames = app.clip && !isBusy(app) && app.tracked.size ? worstFrames(app) : [];
     const state = app.clip ? JSON.stringify([app.clip.key, frames]) : "";
     if (row.dataset.state === state) return;
     row.dataset.state = state;
