@@ -58,6 +58,8 @@ results: $(VENV)/.dev
 	$(EVALUATE) --only videos --prompts box,mask --json $(RESULTS)/videos.json
 	$(EVALUATE) --only videos --prompts box,mask --fast --json $(RESULTS)/videos-fast.json
 	$(BIN)/python -m refiner bench --frames 300 --json $(RESULTS)/bench.json
+	$(BIN)/python assets/examples/curves.py
+	$(BIN)/python assets/examples/tracks.py
 	$(BIN)/python assets/render_failures.py
 	$(MAKE) report
 
