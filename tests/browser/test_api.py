@@ -232,7 +232,7 @@ def test_bad_clips_and_prompts_are_refused_in_words(
     client: Client, image: Any, video: Any, tmp_path: Path
 ) -> None:
     name = "/track_video"
-    assert "no video read here" in refused(client, image, POINTS, api_name=name)
+    assert "'image.png' is no video read here" in refused(client, image, POINTS, api_name=name)
     assert "nothing to track" in refused(client, video, api_name=name)
     assert "outside the picture" in refused(client, video, [[0, 1, 9999, 1, 1]], api_name=name)
     make_clip(tmp_path / "long.mp4", frames=12 * 31, size="16x16")

@@ -26,6 +26,7 @@ from webapp.api.inputs import (
 )
 from webapp.shared import text
 from webapp.shared.events import file_value
+from webapp.shared.messages import named_as_sent
 from webapp.shared.uploads import link
 from webapp.video import actions
 from webapp.video.context import VideoStudio
@@ -131,10 +132,11 @@ class ClipEndpoint:
         refuse_large(file, self._inbox.limits)
 
         def take(folder: Path) -> Path:
-            link(file, folder / "clip")
-            return folder / "clip"
+            link(file, folder / actions.STORED_NAME)
+            return folder / actions.STORED_NAME
 
-        job = new_job(self._studio, secrets.token_hex(16), take, text.YOUR_CLIP)
+        with named_as_sent(actions.STORED_NAME, {"name": file.name}):
+            job = new_job(self._studio, secrets.token_hex(16), take, text.YOUR_CLIP)
         job.name = safe_name(file.stem, "clip")
         return job
 

@@ -33,6 +33,7 @@ from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.measured import finding
 from webapp.shared.pictures import jpeg
+from webapp.shared.text import CANVAS
 from webapp.shared.uploads import Uploads
 
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -267,7 +268,7 @@ def _variants_part(segmenter: Segmenter, variants: Variants, state: gr.State) ->
     gr.Markdown(TEXT["variants_intro"].format(", ".join(variants.names)))
     run = gr.Button(TEXT["run_variants"], variant="primary", elem_id="variants-run")
     notice = gr.HTML(elem_id="variants-status", elem_classes="compare")
-    grid = picture_grid(TEXT, elem_id="variants")
+    grid = picture_grid({**CANVAS, **TEXT}, elem_id="variants")
 
     def show(state: ImageState) -> Iterator[Update]:
         pictures: list[dict[str, Any]] = []
