@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -181,26 +182,33 @@ class Visitor:
         return self.page.locator(f'[data-fact="{name}"] dd')
 
     def wait_fact(self, name: str, text: str) -> None:
-        try:
+        with self._telling(f"{name} is not {text!r}"):
             self.page.wait_for_function(
                 '([name, text]) => document.querySelector(`[data-fact="${name}"] dd`)'
                 "?.textContent === text",
                 arg=[name, text],
             )
-        except TimeoutError as error:
-            said = self.page.locator(".studio").all_inner_texts()
-            raise AssertionError(f"{name} is not {text!r}; the page says {said}") from error
 
     def message(self) -> str:
         """What went wrong, or what else the page tells."""
         return "".join(self.page.locator(".message, .notice").all_inner_texts())
 
     def wait_message(self, part: str) -> None:
-        self.page.wait_for_function(
-            """part => [...document.querySelectorAll(".message, .notice")]
-                .some((line) => line.textContent.includes(part))""",
-            arg=part,
-        )
+        with self._telling(f"there is no message {part!r}"):
+            self.page.wait_for_function(
+                """part => [...document.querySelectorAll(".message, .notice")]
+                    .some((line) => line.textContent.includes(part))""",
+                arg=part,
+            )
+
+    @contextmanager
+    def _telling(self, missing: str) -> Iterator[None]:
+        """If what is waited for does not come, tell all that the page says instead."""
+        try:
+            yield
+        except TimeoutError as error:
+            said = self.page.locator(".studio").all_inner_texts()
+            raise AssertionError(f"{missing}; the page says {said}") from error
 
     def pixel(self, x: float, y: float, model: str = "base") -> list[int]:
         """The colour painted at a point of the picture."""

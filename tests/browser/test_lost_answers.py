@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Server
-from tests.browser.faults import EVENT_WAYS, SCRIPT, WAYS, Fault, Way
+from tests.browser.faults import EVENT_WAYS, PATIENCE, SCRIPT, WAYS, Fault, Way
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.browser.test_files import png
 from tests.browser.test_video_tab import Viewer, make_clip
@@ -131,6 +131,32 @@ def test_a_mask_prompt_arrives(drawn: Visitor, server: Server, way: Way) -> None
     drawn.settle("2 + mask")
     fault.end()
     goes_on(drawn, "2 + mask")
+
+
+def test_a_mask_prompt_comes_after_the_click_made_before_it(drawn: Visitor, server: Server) -> None:
+    fault = Fault(drawn.page, server.url, "edit_prompts", "delay")
+    drawn.click(200, 60)
+    choose(drawn, "given", MASK)
+    drawn.settle("3 + mask")
+    fault.end()
+    drawn.do("undo")
+    drawn.settle("3")
+    drawn.do("undo")
+    goes_on(drawn, "2")
+
+
+def test_a_server_that_was_not_there_for_a_while_is_asked_again_soon(
+    drawn: Visitor, server: Server
+) -> None:
+    drawn.context.set_offline(True)
+    drawn.click(200, 60)
+    drawn.page.wait_for_timeout(3 * PATIENCE)  # refused many times
+    fault = Fault(drawn.page, server.url, "edit_prompts", "lose")
+    drawn.context.set_offline(False)
+    drawn.settle("3")
+    fault.end()
+    drawn.do("undo")
+    goes_on(drawn, "2")
 
 
 @pytest.mark.parametrize("way", LATE)

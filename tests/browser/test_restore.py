@@ -23,6 +23,10 @@ def kept(visitor: Visitor) -> None:
     visitor.page.wait_for_timeout(900)
 
 
+def refuse_uploads(visitor: Visitor, times: int) -> None:
+    visitor.page.route("**/gradio_api/upload*", lambda route: route.abort(), times=times)
+
+
 def come_back(visitor: Visitor, way: str) -> None:
     if way == "reload":
         visitor.page.reload()
@@ -40,6 +44,8 @@ def test_an_own_picture_comes_back_with_all_its_objects(visitor: Visitor, way: s
     visitor.upload("mine.png", picture)
     expect(visitor.page.locator(".about-picture")).to_contain_text("Your picture")
     visitor.settle()
+    visitor.upload("damaged.png", picture[:50])  # mine.png stays open
+    visitor.wait_message("damaged.png")
     visitor.click(300, 100)
     visitor.settle("1")
     visitor.do("new_object")
@@ -116,6 +122,7 @@ def test_picture_and_clip_are_sent_again_to_a_server_that_was_started_anew(
     visitor.click(200, 230)
     expect(viewer.tab.locator(".message")).to_contain_text("your prompts are kept")
     visitor.wait_message("your prompts are kept")
+    refuse_uploads(visitor, 2)  # so the first opening fails
     with server_process(folders[1], example, port):
         visitor.wait_message("it was sent again with your clicks")
         visitor.settle("2")

@@ -255,6 +255,7 @@ studio.calls = (() => {
     } = options || {};
     let wait = patience, pause = PATIENCE.pause;
     for (let losses = 1; ; losses++) {
+      const asked = performance.now();
       const answer = await awaitAnswer((touch) => ask(app, name, values, touch, { seq, wanted, wait }), wait);
       if (answer !== null) unsay(app);
       if (!wanted()) return null;
@@ -273,7 +274,8 @@ studio.calls = (() => {
         unsay(app);
         return null;
       }
-      wait = Math.min(2 * wait, LONGEST);
+      // Only silence asks for longer patience: a refusal comes at once, also from a server that is not there.
+      if (performance.now() - asked >= wait) wait = Math.min(2 * wait, LONGEST);
       pause = Math.min(2 * pause, LONGEST / 4);
     }
   }

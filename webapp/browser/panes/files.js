@@ -1,7 +1,7 @@
 // Files in: chooser, paste, drop, examples. The latest wish wins.
 studio.files = (() => {
   const { PATIENCE, call, sleep } = studio.calls;
-  const { sendEdits } = studio.scene;
+  const { sendEdits, settled } = studio.scene;
 
   function beginOpening(app) {
     app.say("");
@@ -53,7 +53,7 @@ studio.files = (() => {
     if (!isWelcome(app, file)) return app.say(app.labels.no_picture);
     if (!isSmall(app, file)) return;
     const seq = beginOpening(app), wanted = () => app.opening === seq;
-    app.sent = { seq, file };
+    app.sent.set(seq, file);
     const named = new File([file], "upload", { type: file.type });
     // The server takes a sent file away when it opens it, so a second attempt sends it again.
     for (const failed of ["lost", "given_up"]) {
@@ -65,13 +65,14 @@ studio.files = (() => {
     giveUp(app);
   }
 
-  // Sends a file that belongs to the open picture, with the event's values; returns the answer.
+  // Sends a file that belongs to the open picture, with the event's values; returns the answer. What was
+  // done before comes before it on the server, too.
   async function sendFile(app, event, file, values) {
     if (!app.picture || app.opening || !isSmall(app, file)) return null;
     app.say("");
     const picture = app.picture.key, wanted = () => app.picture.key === picture && !app.opening;
     const path = await call(app, "upload", file, { patience: PATIENCE.upload, failed: "upload_failed", wanted });
-    if (path === null || !wanted()) return null;
+    if (path === null || !(await settled(app)) || !wanted()) return null;
     app.since = performance.now();
     return call(app, event, { picture, have: [...app.answers.keys()], path, ...values }, { wanted });
   }

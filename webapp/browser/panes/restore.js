@@ -4,8 +4,8 @@
 // object of records of clicks and a box. Those of a clip have a frame, and whether they correct a
 // tracked mask; such ones are left to the document's `correct`.
 studio.restore = (() => {
-  const { sleep, takeAnswer } = studio.calls;
-  const { addObject, drawRecord, edit, settled } = studio.scene;
+  const { PATIENCE, sleep, takeAnswer } = studio.calls;
+  const { addObject, drawRecord, edit, openEdits, sendEdits, settled } = studio.scene;
   const { openExample, openFile } = studio.files;
 
   const STORE = "work", FILE = " file";
@@ -40,9 +40,9 @@ studio.restore = (() => {
 
   // What is open and was said; null while nothing is open that could be opened again.
   function workOf(app) {
-    const { picture, sent } = app;
+    const { picture } = app;
     if (!picture || !app.image || app.opening) return null;
-    const file = sent && sent.seq === app.opened ? sent.file : null;
+    const file = app.sent.get(app.opened) || null;
     const example = file ? null : app.examples.find((one) => one.label === picture.label);
     if (!file && !example) return null;
     const work = { name: file ? file.name : example.label, example: example ? example.name : "", objects: promptsOf(app) };
@@ -85,9 +85,10 @@ studio.restore = (() => {
     });
   }
 
-  async function opened(app, before) {
-    for (let waited = 0; waited < LONGEST; waited += STEP) {
-      if (app.picture !== before && !app.opening && app.image) return true;
+  // Whether another picture or clip than `before` is open and shown; waits until it is.
+  async function shown(app, before) {
+    for (let waited = 0; app.picture !== before && waited < LONGEST; waited += STEP) {
+      if (!app.opening && app.image) return true;
       await sleep(STEP);
     }
     return false;
@@ -118,9 +119,8 @@ studio.restore = (() => {
   // Whether it is open again.
   async function reopen(app, { example, objects }, file) {
     const before = app.picture;
-    if (file) openFile(app, file);
-    else openExample(app, example);
-    const done = await opened(app, before);
+    await (file ? openFile(app, file) : openExample(app, example));
+    const done = await shown(app, before);
     if (done) await draw(app, objects);
     return done;
   }
@@ -132,14 +132,20 @@ studio.restore = (() => {
   }
 
   // The server does not know what is open any more: it was started anew, or has let it go. Whether it
-  // is sent again, with what was drawn and not answered yet, too. `value` answers an event, if one said so.
+  // is sent again, with what was drawn and not answered yet, too; if that fails, after a while it
+  // is tried anew. `value` answers an event, if one said so.
   function sendAgain(app, value) {
     const found = workOf(app);
     if (!found) return false;
     if (value) takeAnswer(app, value.seq, value);
+    const waiting = openEdits(app);
     app.flight = null;
     app.unsent = [];
-    reopen(app, found.work, found.file).then((done) => done && app.tell(app.labels.sent_again));
+    reopen(app, found.work, found.file).then((done) => {
+      if (done) return app.tell(app.labels.sent_again);
+      app.unsent.unshift(...waiting);
+      sleep(PATIENCE.edit).then(() => sendEdits(app));
+    });
     return true;
   }
 

@@ -147,6 +147,7 @@ studio.scene = (() => {
     if (isOther) {
       emptyScene(app);
       app.opened = seq || 0;
+      for (const sent of app.sent.keys()) if (sent < app.opened) app.sent.delete(sent);
       app.aside = null;
       open();
     }

@@ -62,7 +62,8 @@
     const { picture } = value;
     if (!picture && app.picture && app.sendAgain(value)) return;
     const isOther = Boolean(picture) && (!app.picture || app.picture.key !== picture.key);
-    if (!takeScene(app, value, isOther, () => openPicture(app, picture))) return;
+    const none = { ...app.server, seq: value.seq, message: value.message, notice: "", answers: [] };
+    if (!takeScene(app, !picture && app.picture ? none : value, isOther, () => openPicture(app, picture))) return;
     keepAnswers(app);
     refreshScene(app);
     if (isOther) app.layout();
