@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Server
-from tests.browser.studio import Visitor
+from tests.browser.studio import HIGH, WIDE, Visitor
+from tests.browser.test_files import png
 
 pytestmark = pytest.mark.browser
 
@@ -163,6 +165,21 @@ def test_each_view_is_painted(visitor: Visitor) -> None:
     assert visitor.masked(*ring, "single")
     visitor.press("v")
     expect(visitor.page.locator('[data-view="cutout"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_masks_of_a_picture_larger_than_its_pane_lie_where_they_are(visitor: Visitor) -> None:
+    visitor.upload("large.png", png(np.full((4 * HIGH + 3, 4 * WIDE + 3, 3), 120, np.uint8)))
+    expect(visitor.page.locator(".about-picture")).to_contain_text("1603×1203")
+    visitor.settle()
+    visitor.drag((100, 100), (300, 200))
+    visitor.settle("0 + box")
+    inside, outside = (
+        [(104, 104), (296, 196), (200, 150)],
+        [(94, 150), (306, 150), (200, 94), (200, 206)],
+    )
+    for model in ("base", "refined"):
+        assert [visitor.masked(*at, model) for at in inside] == [True] * 3
+        assert [visitor.masked(*at, model) for at in outside] == [False] * 4
 
 
 def test_views_and_zoom_ask_nothing_of_the_server(visitor: Visitor) -> None:

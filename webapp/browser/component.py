@@ -20,6 +20,7 @@ PANES = (
     "geometry",
     "calls",
     "scene",
+    "masks",
     "painting",
     "prompts",
     "panel",

@@ -2,7 +2,7 @@
 studio.difference = (() => {
   const { showRegion } = studio.geometry;
   const { visiblePane } = studio.keys;
-  const { turnedMask } = studio.painting;
+  const { turnedMask } = studio.masks;
   const { chosenObject } = studio.scene;
 
   // The bounding box of the largest patch where the two masks differ, or null if they agree.

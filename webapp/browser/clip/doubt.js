@@ -1,6 +1,6 @@
 // After tracking: where the masks of an object are doubtful or gone, in words, and the way there.
 studio.doubt = (() => {
-  const { runLengths } = studio.painting;
+  const { runLengths } = studio.masks;
   const { goTo } = studio.player;
   const { isBusy } = studio.work;
   const { soundness, trackedOf } = studio.tracked;

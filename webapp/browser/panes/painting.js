@@ -1,6 +1,7 @@
-// From run lengths to the masks on a pane. All is composed at the pane's own size, sharp at any zoom.
+// The masks on a pane. All is composed at the pane's own size, sharp at any zoom.
 studio.painting = (() => {
   const { toScreen, viewScale } = studio.geometry;
+  const { maskLayer } = studio.masks;
 
   const MODEL_COLORS = { base: "#e69f00", refined: "#2f8fd8", both: "#ffffff" };
   const ERROR_COLORS = { fixed: "#1a9850", broken: "#d7191c", both_wrong: "#fdae61" };
@@ -38,10 +39,11 @@ studio.painting = (() => {
   }
 
   function drawMask(ctx, app, pane, layer) {
+    const { sheet, factor } = layer(viewScale(app.view, pane, app.picture) * pane.ratio);
     ctx.save();
     aim(ctx, app, pane);
-    ctx.transform(0, 1, 1, 0, 0, 0);
-    ctx.drawImage(layer, 0, 0);
+    ctx.transform(0, factor, factor, 0, 0, 0);
+    ctx.drawImage(sheet, 0, 0);
     ctx.restore();
   }
 
@@ -241,55 +243,11 @@ studio.painting = (() => {
     return true;
   }
 
-  // Runs of a mask go down columns, so it is kept turned (x and y swapped), where each run is one
-  // stretch of memory, and turned back when it is drawn.
-  function runLengths(text) {
-    const counts = [];
-    let position = 0;
-    while (position < text.length) {
-      let value = 0, shift = 0, more = true;
-      while (more) {
-        const code = text.charCodeAt(position++) - 48;
-        value |= (code & 0x1f) << (5 * shift++);
-        more = (code & 0x20) !== 0;
-        if (!more && (code & 0x10)) value |= -1 << (5 * shift);
-      }
-      if (counts.length > 2) value += counts[counts.length - 2];
-      counts.push(value);
-    }
-    return counts;
-  }
-
-  function turnedMask(rle) {
-    const [height, width] = rle.size;
-    const pixels = new Uint32Array(width * height);
-    let position = 0, inside = false;
-    for (const count of runLengths(rle.counts)) {
-      if (inside) pixels.fill(0xffffffff, position, position + count);
-      position += count;
-      inside = !inside;
-    }
-    return pixels;
-  }
-
-  function maskLayer(pixels, rle) {
-    const [height, width] = rle.size;
-    const layer = document.createElement("canvas");
-    layer.width = height;
-    layer.height = width;
-    const data = new ImageData(new Uint8ClampedArray(pixels.buffer), height, width);
-    layer.getContext("2d").putImageData(data, 0, 0);
-    return layer;
-  }
-
   function layersOf(app, id) {
     let layers = app.layers.get(id);
     const answer = layers ? null : app.doc.answer(app, id);
     if (answer) {
-      layers = {
-        base: maskLayer(turnedMask(answer.base), answer.base),
-        refined: maskLayer(turnedMask(answer.refined), answer.refined),
-      };
+      layers = { base: maskLayer(answer.base), refined: maskLayer(answer.refined) };
       app.layers.set(id, layers);
     }
     return layers;
@@ -303,7 +261,7 @@ studio.painting = (() => {
   }
 
   return {
-    ERROR_COLORS, MODEL_COLORS, aim, drawMask, layersOf, maskLayer, maskSheet, outlined, painters, paintContour, paintModel,
-    paintPane, pictureSheet, rgb, runLengths, scratch, tinted, turnedMask, viewKey,
+    ERROR_COLORS, MODEL_COLORS, aim, drawMask, layersOf, maskSheet, outlined, painters, paintContour, paintModel,
+    paintPane, pictureSheet, rgb, scratch, tinted, viewKey,
   };
 })();

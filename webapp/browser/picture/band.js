@@ -1,6 +1,7 @@
 // The boundary band: all but the rim of the chosen object's mask, on both sides, is darkened.
 studio.band = (() => {
-  const { aim, drawMask, layersOf, maskLayer, scratch, turnedMask, viewKey } = studio.painting;
+  const { pixelLayer, turnedMask } = studio.masks;
+  const { aim, drawMask, layersOf, scratch, viewKey } = studio.painting;
   const { chosenObject } = studio.scene;
 
   const DARK = "rgba(0, 0, 0, 0.72)";
@@ -41,7 +42,7 @@ studio.band = (() => {
         if (far[(line + 1) * stride + k + 1] <= width) pixels[line * length + k] = 0xffffffff;
       }
     }
-    return maskLayer(pixels, rle);
+    return pixelLayer(pixels, rle);
   }
 
   // Distances are kept with the masks' layers, the band of the last width with them.
