@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -35,6 +37,14 @@ def spare_bytes(cgroups: Path = CGROUPS) -> int:
         if most is not None and used is not None:
             left.append(most - used + _listed(cgroups / stat, name))
     return max(0, min(left))
+
+
+def hand_back() -> None:
+    """Hand freed memory back to the system; glibc keeps it in a heap for each of many threads."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)
 
 
 def _number(file: Path) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import psutil
 import pytest
 
-from refiner.memory import spare_bytes, usable_bytes
+from refiner.memory import hand_back, spare_bytes, usable_bytes
 
 MACHINE = psutil.virtual_memory().total
 
@@ -51,3 +52,15 @@ def test_what_a_container_has_left_leaves_out_files_kept_for_speed(
     assert spare_bytes(tmp_path) == 0
     (tmp_path / limit).write_text("max\n")
     assert spare_bytes(tmp_path) > 2**20
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others keep no heaps")
+def test_freed_memory_is_handed_back() -> None:
+    process = psutil.Process()
+    blocks = [bytes(100_000) for _ in range(2000)]
+    last = blocks[-1]  # ends the heap, so that it cannot shrink by itself
+    del blocks
+    kept = process.memory_info().rss
+    hand_back()
+    assert process.memory_info().rss < kept - 100_000_000
+    assert last is not None

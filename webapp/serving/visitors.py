@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from refiner.memory import hand_back
 from webapp.shared.uploads import ANYONE, Uploads
 
 COOKIE = "studio_visitor"
@@ -160,3 +161,4 @@ async def _sweep(uploads: Uploads, noted: Iterable[set[str]]) -> None:
         for paths in noted:
             paths.clear()
         await asyncio.to_thread(uploads.sweep)
+        await asyncio.to_thread(hand_back)
