@@ -283,6 +283,9 @@ def test_what_is_compared_was_trained_with_equal_budgets():
             trained = header_of(folder / file)["trained"]
             keys = ("steps", "pictures", "minutes", "machine", "torch")
             # a mean of one model's own weights trains no step more; both end with the same run
-            run = re.findall(r"runs/(?:\d+-steps|run\d+)", trained["command"])[-1:] or trained["command"]
+            run = (
+                re.findall(r"runs/(?:\d+-steps|run\d+)", trained["command"])[-1:]
+                or trained["command"]
+            )
             budgets.append([*(trained[key] for key in keys), run])
         assert budgets == budgets[:1] * len(names), folder
