@@ -75,6 +75,19 @@ def test_touch_targets_are_large_enough(phone: Visitor) -> None:
     assert min(min(size) for size in sizes) >= 40
 
 
+def test_what_went_wrong_is_seen_wherever_one_is(phone: Visitor) -> None:
+    phone.upload("notes.png", b"no picture")
+    phone.wait_message("notes.png")
+    message, tools = (
+        phone.page.locator(f".{name}").first.bounding_box() for name in ("message", "tools")
+    )
+    assert message is not None
+    assert tools is not None
+    assert 0 < message["y"] < message["y"] + message["height"] <= tools["y"] < 844
+    phone.page.locator(".message").first.tap()
+    assert phone.message() == ""
+
+
 def test_panes_are_stacked(phone: Visitor) -> None:
     above, below = phone.canvas("base").bounding_box(), phone.canvas("refined").bounding_box()
     assert above is not None

@@ -101,6 +101,7 @@ studio.app = (() => {
     };
     app.setMode = (name) => setMode(app, name);
     app.say = (message) => sayOnly(app, ".message", message);
+    app.root.querySelector(".message").addEventListener("click", () => app.say(""));  // it may be in the way
     app.tell = (notice) => sayOnly(app, ".notice", notice);
     app.features = [basics, ...features, studio.roving].map((feature) => feature(app));
     app.commands = merged(app.features, "commands");
