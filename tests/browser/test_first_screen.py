@@ -60,17 +60,33 @@ def test_the_first_screen_leads_to_how_it_was_measured_and_to_programs(
     expect(visitor.page.get_by_text(part)).to_be_in_viewport()
 
 
-def test_the_largest_difference_is_magnified_until_something_is_drawn(visitor: Visitor) -> None:
+def test_the_largest_difference_is_magnified_after_each_click(visitor: Visitor) -> None:
     insets = visitor.page.locator("canvas.inset")
     visitor.measured()
     expect(insets.nth(0)).to_be_visible()
     expect(insets.nth(1)).to_be_visible()
     seen = [inset.evaluate("canvas => canvas.toDataURL()") for inset in insets.all()]
     assert seen[0] != seen[1]
-    x, y = visitor.at(30, 270)
-    visitor.page.mouse.click(x, y)
+    visitor.click(130, 150)
     visitor.settle("2")
-    assert visitor.clicks()[0][1][:2] == [pytest.approx(30, abs=1), pytest.approx(270, abs=1)]
+    visitor.measured()
+    expect(insets.nth(0)).to_be_visible()
+    visitor.page.wait_for_function(
+        "before => document.querySelector('canvas.inset').toDataURL() !== before", arg=seen[0]
+    )
+    visitor.do("reset")
+    visitor.settle()
+    expect(insets.nth(0)).to_be_hidden()
+
+
+def test_what_is_magnified_covers_the_picture_until_something_is_drawn(phone: Visitor) -> None:
+    insets = phone.page.locator("canvas.inset")
+    phone.measured()
+    expect(insets.nth(0)).to_be_visible()
+    x, y = phone.at(30, 270)
+    phone.page.mouse.click(x, y)
+    phone.settle("2")
+    assert phone.clicks()[0][1][:2] == [pytest.approx(30, abs=1), pytest.approx(270, abs=1)]
     expect(insets.nth(0)).to_be_hidden()
 
 

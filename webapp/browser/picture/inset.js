@@ -1,25 +1,26 @@
-// In each pane's corner where the masks differ most, magnified: what a picture shows first, until the
-// visitor does something to it.
+// Where the masks differ most, magnified: below the picture where there is room, else in a corner of it
+// until the visitor does something to it.
 studio.inset = (() => {
   const { MARGIN, makeView, showRegion, viewScale } = studio.geometry;
   const { paintPane } = studio.painting;
   const { chosenObject } = studio.scene;
 
   const SHARE = 0.34, MOST = 0.6, GAP = 8, MAGNIFIED = 2;
+  const NONE = { regions: [] }, WAITING = { regions: [] };
 
   function differencesOf(app) {
     const item = chosenObject(app), answer = item && item.answer !== null && app.answers.get(item.answer);
-    return answer && answer.differences && answer.differences.regions.length ? answer.differences : null;
+    return answer ? answer.differences || WAITING : NONE;
   }
 
-  function hidden(app) {
-    return app.view.zoom > 1 || !app.image || app.inset.edits !== app.edits || app.modes.some((mode) => mode.active()) || !differencesOf(app);
+  function hidden(app, differences) {
+    return app.view.zoom > 1 || !app.image || app.modes.some((mode) => mode.active()) || !differences.regions.length;
   }
 
   // The largest region; of one too large to be magnified the thickest place of all.
-  function regionFor(app, inset) {
+  function regionFor(app, inset, differences) {
     const most = inset.width / viewScale(app.view, inset.of, app.picture) / MAGNIFIED;
-    const { regions: [[x, y, width, height]], thickest: [column, row] } = differencesOf(app);
+    const { regions: [[x, y, width, height]], thickest: [column, row] } = differences;
     if (MARGIN * Math.max(width, height) <= most) return [x, y, width, height];
     const side = most / MARGIN;
     return [column + 0.5 - side / 2, row + 0.5 - side / 2, side, side];
@@ -35,14 +36,21 @@ studio.inset = (() => {
     return { model: pane.model, of: pane, canvas, view: makeView(), width: 1, height: 1, ratio: 1 };
   }
 
-  // It covers a corner of the picture, or lies below it and is the larger, the more room is there.
-  function sideOf(app, pane) {
+  function sideBelow(app, pane) {
     const below = pane.height - app.picture.height * viewScale(app.view, pane, app.picture) - 2 * GAP;
-    return Math.round(Math.max(Math.min(SHARE * pane.width, 0.5 * pane.height), Math.min(below, MOST * pane.width)));
+    return Math.min(below, MOST * pane.width);
+  }
+
+  function sideInCorner(pane) {
+    return Math.min(SHARE * pane.width, 0.5 * pane.height);
+  }
+
+  function covers(app, pane) {
+    return sideBelow(app, pane) < sideInCorner(pane);
   }
 
   function fitInset(app, inset) {
-    const { of: pane } = inset, side = sideOf(app, pane);
+    const { of: pane } = inset, side = Math.round(Math.max(sideInCorner(pane), sideBelow(app, pane)));
     if (inset.width === side && inset.ratio === pane.ratio) return;
     Object.assign(inset, { width: side, height: side, ratio: pane.ratio, checks: null });
     inset.canvas.width = inset.canvas.height = side * pane.ratio;
@@ -50,13 +58,17 @@ studio.inset = (() => {
   }
 
   function showInsets(app) {
-    if (app.inset.picture !== app.picture) app.inset = { picture: app.picture, edits: app.edits };
-    const gone = hidden(app);
+    const isOther = app.inset.picture !== app.picture, differences = differencesOf(app);
+    if (isOther) app.inset = { picture: app.picture, edits: app.edits };
+    const touched = app.inset.edits !== app.edits;
     for (const inset of app.insets) {
-      inset.canvas.hidden = gone || inset.of.figure.hidden;
+      const away = inset.of.figure.hidden || (touched && covers(app, inset.of));
+      // what the last click changed stays until the next one is measured: masks come before that
+      if (differences === WAITING && !isOther && !away) continue;
+      inset.canvas.hidden = away || hidden(app, differences);
       if (inset.canvas.hidden) continue;
       fitInset(app, inset);
-      const [x, y, width, height] = regionFor(app, inset);
+      const [x, y, width, height] = regionFor(app, inset, differences);
       showRegion(inset.view, inset, app.picture, x, y, x + width, y + height);
       paintPane({ ...app, view: inset.view }, inset.canvas.getContext("2d"), inset);
     }
