@@ -138,11 +138,11 @@ def test_a_mask_prompt_comes_after_the_click_made_before_it(drawn: Visitor, serv
     drawn.click(200, 60)
     choose(drawn, "given", MASK)
     drawn.settle("3 + mask")
-    fault.end()
     drawn.do("undo")
     drawn.settle("3")
     drawn.do("undo")
     goes_on(drawn, "2")
+    fault.end()
 
 
 def test_a_server_that_was_not_there_for_a_while_is_asked_again_soon(
