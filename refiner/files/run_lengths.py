@@ -62,10 +62,8 @@ def encode_rle(mask: BoolArray) -> Rle:
         InputError: `mask` is no mask.
     """
     check_mask(mask)
-    by_columns = cv2.transpose(
-        mask.view(np.uint8)
-    ).T  # what asfortranarray gives, five times as fast
-    encoded = coco.encode(by_columns)
+    # np.asfortranarray gives the same and takes five times as long
+    encoded = coco.encode(cv2.transpose(mask.view(np.uint8)).T)
     return {"size": [*map(int, mask.shape)], "counts": encoded["counts"].decode("ascii")}
 
 

@@ -13,8 +13,11 @@ studio.inset = (() => {
     return answer ? answer.differences || WAITING : NONE;
   }
 
-  function hidden(app, differences) {
-    return app.view.zoom > 1 || !app.image || app.modes.some((mode) => mode.active()) || !differences.regions.length;
+  // Whether it is out of place, whatever there is to see.
+  function isAway(app, pane) {
+    const touched = app.inset.edits !== app.edits;
+    return pane.figure.hidden || app.view.zoom > 1 || !app.image || app.modes.some((mode) => mode.active())
+      || (touched && covers(app, pane));
   }
 
   // The largest region; of one too large to be magnified the thickest place of all.
@@ -60,12 +63,11 @@ studio.inset = (() => {
   function showInsets(app) {
     const isOther = app.inset.picture !== app.picture, differences = differencesOf(app);
     if (isOther) app.inset = { picture: app.picture, edits: app.edits };
-    const touched = app.inset.edits !== app.edits;
     for (const inset of app.insets) {
-      const away = inset.of.figure.hidden || (touched && covers(app, inset.of));
+      const away = isAway(app, inset.of);
       // what the last click changed stays until the next one is measured: masks come before that
       if (differences === WAITING && !isOther && !away) continue;
-      inset.canvas.hidden = away || hidden(app, differences);
+      inset.canvas.hidden = away || !differences.regions.length;
       if (inset.canvas.hidden) continue;
       fitInset(app, inset);
       const [x, y, width, height] = regionFor(app, inset, differences);
