@@ -7,18 +7,18 @@ from contextlib import suppress
 from typing import Any, Literal
 from urllib.request import urlopen
 
-from playwright.sync_api import Error, Page, Request, Route
+from playwright.sync_api import APIResponse, Error, Page, Request, Route
 
-Way = Literal["abort", "refuse", "delay", "lose", "garble"]
+Way = Literal["abort", "refuse", "delay", "lose", "garble", "hold"]
 EVENT_WAYS: tuple[Way, ...] = ("abort", "refuse", "delay", "lose")
 """Not sent; answered 500; sent late; sent, but its answer never comes."""
 WAYS: tuple[Way, ...] = (*EVENT_WAYS, "garble")
-"""Also answered with nonsense."""
+"""Also answered with nonsense. The last, to hold, sends an event and keeps its answer for the end."""
 
 PATIENCE = 900
 SCRIPT = f"""window.studioPatience = {{
     edit: {PATIENCE}, event: {PATIENCE}, open: {3 * PATIENCE}, upload: {PATIENCE}, reply: {PATIENCE},
-    picture: {PATIENCE}, overtaken: {PATIENCE // 2}, pause: 20,
+    picture: {PATIENCE}, overtaken: {PATIENCE // 2}, pause: 20, stream: {4 * PATIENCE},
 }};"""
 """Run it before the page's own scripts: they wait for an answer no longer than `PATIENCE` ms."""
 
@@ -30,22 +30,27 @@ class Fault:
     """
 
     def __init__(self, page: Page, url: str, name: str, way: Way, spared: int = 0) -> None:
-        self.name, self.way, self.page, self.spared = name, way, page, spared
+        self.name, self.way, self.spared = name, way, spared
         self.met: Route | None = None
+        self.held: APIResponse | None = None
         with urlopen(url + "/config") as reply:
             events = json.load(reply)["dependencies"]
         self.events = {item["id"]: [name for _, name in item["targets"]] for item in events}
-        page.route("**/gradio_api/**", self._handle)
+        if page not in _FAULTS:
+            page.route("**/gradio_api/**", lambda route: _FAULTS[page].handle(route))
+        _FAULTS[page] = self
 
     def end(self) -> None:
-        """Let the held request go; it is an error if none was met."""
+        """Let the held request or answer go; it is an error if none was met."""
         assert self.met is not None, f"there was no request for {self.name}"
-        if self.way == "delay":
-            with suppress(Error):  # the page may have given the request up meanwhile
+        with suppress(Error):  # the page may have given the request up meanwhile
+            if self.way == "delay":
                 self.met.continue_()
-        self.page.unroute("**/gradio_api/**", self._handle)
+            elif self.held:
+                self.met.fulfill(response=self.held)
 
-    def _handle(self, route: Route) -> None:
+    def handle(self, route: Route) -> None:
+        """Let a request fail, or go through."""
         if self.met or not self._is_meant(route.request):
             return route.continue_()
         if self.spared:
@@ -59,6 +64,8 @@ class Fault:
             route.fulfill(status=500, json={"detail": "no"})
         elif self.way == "garble":
             route.fulfill(body="null", content_type="application/json")
+        elif self.way == "hold":
+            self.held = route.fetch()
         elif self.way == "lose" and event:
             route.fetch()
             with suppress(Error):  # the page may have given the request up meanwhile
@@ -71,6 +78,10 @@ class Fault:
         if "/component_server" in url:
             return bool(self.name == _body(request)["fn_name"])
         return f"/{self.name}" in url.replace("/file=", "/image")
+
+
+_FAULTS: dict[Page, Fault] = {}
+"""The last one of each page. It stays: a request that is met while its route is taken away hangs."""
 
 
 def _body(request: Request) -> dict[str, Any]:

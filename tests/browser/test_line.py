@@ -79,5 +79,4 @@ def test_what_is_refused_is_said_in_the_servers_words_and_asked_again(visitor: V
     visitor.settle("2")
     assert visitor.masked(300, 130)
     expect(page.locator(".message")).to_be_empty()
-    page.unroute("**/queue/join*", refuse)
     visitor.errors[:] = [one for one in visitor.errors if "503" not in one]

@@ -151,14 +151,15 @@ def _chooser(studio: Studio) -> Callable[..., tuple[ImageState, dict[str, Any], 
             return actions.choose_backbone(studio, state, order.backbone)
 
         outcome = guarded(state, action)
-        info, message = studio.info(outcome.state), order.message
+        chosen = replace(outcome.state, revision=state.revision + 1)
+        info, message = studio.info(chosen), order.message
         value = canvas_value(
-            outcome.state,
+            chosen,
             message.seq or None,
             message.have,
             message=outcome.message,
             titles=text.titles(info),
         )
-        return outcome.state, value, info.backbone, heading_html(info)
+        return chosen, value, info.backbone, heading_html(info)
 
     return choose

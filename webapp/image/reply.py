@@ -38,6 +38,7 @@ def canvas_value(
     answers = [item.answer for item in objects if item.answer and item.answer.id not in have]
     return {
         "seq": seq,
+        "revision": state.revision,
         "picture": state.picture and _picture(state.picture),
         "titles": titles and dict(titles),
         "objects": [_object(item, have) for item in objects],

@@ -143,7 +143,7 @@ class ImageState(PromptState[Scene]):
     The truths have a history of their own, which is walked while they are brushed. While it is
     `loading`, answers lack because the backbone is not there. `told` are the numbers of the messages
     answered last with the words of the answers, `opened` is the number of the one that opened the
-    picture.
+    picture, and `revision` grows whenever one was answered.
     """
 
     scene: Scene = field(default_factory=Scene)
@@ -156,6 +156,7 @@ class ImageState(PromptState[Scene]):
     loading: bool = False
     told: tuple[tuple[int, Told], ...] = ()
     opened: int = 0
+    revision: int = 0
 
     @property
     def current_picture(self) -> Picture:
@@ -197,7 +198,8 @@ class ImageState(PromptState[Scene]):
         if not seq:
             return self
         opened = before.opened if self.picture is before.picture else seq
-        return replace(self, told=(*self.told, (seq, words))[-TOLD:], opened=opened)
+        told = (*self.told, (seq, words))[-TOLD:]
+        return replace(self, told=told, opened=opened, revision=before.revision + 1)
 
     def with_truth(self, mask: BoolArray | None, label: str = "") -> ImageState:
         """Take a mask as the ground truth, as a step of its history; an empty one is none."""

@@ -42,6 +42,7 @@ def clip_value(
     answers = [one.answer for one in records if one.answer and one.answer.id not in have]
     return {
         "seq": seq,
+        "revision": state.applied,
         "clip": _clip(job, pace),
         "frame": frame,
         "objects": [_object(item) for item in state.scene.objects],

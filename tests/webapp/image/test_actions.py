@@ -77,6 +77,7 @@ def test_a_message_that_comes_again_is_applied_once(studio: Studio, opened: Imag
     for seq, x in ((1, 100), (1, 100), (2, 200), (1, 100), (2, 200)):
         state = edit(state, replace(edits(click(x, 150)), seq=seq)).state
     assert [one.x for one in state.scene.find(1).prompts.clicks] == [100, 200]
+    assert state.revision == opened.revision + 2
 
 
 def test_an_opening_that_comes_late_again_takes_nothing_away(

@@ -78,10 +78,10 @@
       if (isOther) app.selected = value.objects[0].id;
       app.clip.frame_seconds = clip.frame_seconds;
       keepAnswers(app);
-      takeRange(app, value);
+      if (app.server === value) takeRange(app, value);
     }
     refreshScene(app);
-    if (typeof value.frame === "number") showFrame(app, value.frame);
+    if (app.server === value && typeof value.frame === "number") showFrame(app, value.frame);
     if (isOther) {
       app.layout();
       takeTracked(app);

@@ -131,7 +131,8 @@ studio.scene = (() => {
   }
 
   // Takes the server's scene, and gives the answer to whoever waits for it. False if it is of an
-  // opening that a later wish has replaced; it is kept in case that one fails.
+  // opening that a later wish has replaced; it is kept in case that one fails. An answer may come after
+  // those to later messages: then the scene, whose revision tells its age, stays as it is.
   function takeScene(app, value, isOther, open) {
     const { seq } = value;
     if (seq !== null) {
@@ -151,7 +152,8 @@ studio.scene = (() => {
       app.aside = null;
       open();
     }
-    app.server = value;
+    const isOld = !isOther && value.revision < app.server.revision;
+    app.server = isOld ? { ...app.server, answers: value.answers, differences: value.differences } : value;
     if (value.message) app.say(value.message);
     else if (value.notice) app.tell(value.notice);
     return true;
