@@ -4,10 +4,11 @@
 // Gradio reloads the page when one of its requests fails, and with it goes all that was drawn. So its
 // requests are watched: a failure is told to whoever waits for the answer, and gradio sees none.
 studio.calls = (() => {
-  // Milliseconds of silence after which an answer counts as lost; tests shorten them.
+  // Milliseconds of silence after which an answer counts as lost; tests shorten them. Of a stream, which
+  // else says every 15 seconds that it is there, after which it does.
   const PATIENCE = {
     edit: 8000, event: 20000, open: 60000, upload: 30000, reply: 15000, picture: 15000, overtaken: 1000,
-    pause: 1000, ...window.studioPatience,
+    pause: 1000, stream: 40000, ...window.studioPatience,
   };
   const LONGEST = 60000;
   const LOST = "studio-lost";
@@ -161,11 +162,12 @@ studio.calls = (() => {
 
   // Passes whole messages on; where the stream breaks gradio is told that it is closed. One that gradio
   // has ended itself loses nothing.
-  function unbroken(stream, signal) {
+  function unbroken(stream, signal, touch) {
     const reader = stream.getReader(), decoder = new TextDecoder(), encoder = new TextEncoder(), places = new Map();
     let rest = "";
     const next = async (controller) => {
       const { done, value } = await reader.read();
+      touch();
       if (done) {
         controller.enqueue(encoder.encode(CLOSE));
         return controller.close();
@@ -189,13 +191,27 @@ studio.calls = (() => {
     });
   }
 
+  // A signal that ends a request with `signal`, or once it was silent; `touch` is called at each sign.
+  function silenceOf(signal) {
+    const end = new AbortController();
+    let alarm = 0;
+    const touch = () => {
+      clearTimeout(alarm);
+      alarm = setTimeout(() => end.abort(), PATIENCE.stream);
+    };
+    touch();
+    signal.addEventListener("abort", () => end.abort());
+    return { ended: end.signal, touch };
+  }
+
+  // Gradio asks for no other stream while it has one, and one may hang where a network falls silent.
   async function listen(fetch, input, init) {
     const headers = { "Content-Type": "text/event-stream" };
-    const { signal } = new Request(input, init);
+    const { signal } = new Request(input, init), { ended, touch } = silenceOf(signal);
     try {
-      const response = await fetch(input, init);
+      const response = await fetch(input, { ...init, signal: ended });
       if (!response.ok) throw new Error(response.statusText);
-      return new Response(unbroken(response.body, signal), { headers });
+      return new Response(unbroken(response.body, signal, touch), { headers });
     } catch {
       if (signal.aborted) return new Response("", { headers });
       tellLost(null);
