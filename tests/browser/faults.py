@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import Any, Literal
 from urllib.request import urlopen
 
 from playwright.sync_api import APIResponse, Error, Page, Request, Route
 
-Way = Literal["abort", "refuse", "delay", "lose", "garble", "hold"]
+Way = Literal["abort", "refuse", "delay", "lose", "garble", "hold", "forget"]
 EVENT_WAYS: tuple[Way, ...] = ("abort", "refuse", "delay", "lose")
 """Not sent; answered 500; sent late; sent, but its answer never comes."""
 WAYS: tuple[Way, ...] = (*EVENT_WAYS, "garble")
-"""Also answered with nonsense. The last, to hold, sends an event and keeps its answer for the end."""
+"""Also answered with nonsense. To hold is to send an event and keep its answer for the end, to forget
+is to ask for a stream as a page that the server does not know."""
 
 PATIENCE = 900
 SCRIPT = f"""window.studioPatience = {{
@@ -64,6 +66,10 @@ class Fault:
             route.fulfill(status=500, json={"detail": "no"})
         elif self.way == "garble":
             route.fulfill(body="null", content_type="application/json")
+        elif self.way == "forget":
+            route.continue_(
+                url=re.sub(r"session_hash=\w+", "session_hash=other", route.request.url)
+            )
         elif self.way == "hold":
             self.held = route.fetch()
         elif self.way == "lose" and event:

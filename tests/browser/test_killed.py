@@ -72,6 +72,7 @@ def test_the_next_server_deletes_what_a_killed_one_left(
         pictures.upload("clip.mp4", short_clip())
         process.kill()
         process.join()
+        time.sleep(1)  # a process that it was just starting may hold its lock a moment longer
         assert files(root) == KINDS
         (killed,) = root.iterdir()
     with server_process(root, example, run=serve_own):

@@ -168,8 +168,11 @@ def test_a_mask_prompt_comes_after_the_click_made_before_it(drawn: Visitor, serv
     fault.end()
 
 
-def test_a_stream_of_answers_that_hangs_is_asked_for_anew(drawn: Visitor, server: Server) -> None:
-    fault = Fault(drawn.page, server.url, "queue/data", "delay")
+@pytest.mark.parametrize("way", ["delay", "forget"])
+def test_a_stream_that_hangs_or_is_refused_is_asked_for_anew(
+    drawn: Visitor, server: Server, way: Way
+) -> None:
+    fault = Fault(drawn.page, server.url, "queue/data", way)
     drawn.click(200, 60)
     drawn.settle("3")
     fault.end()

@@ -15,6 +15,7 @@ studio.calls = (() => {
   const PLACE = "studio-place";
   const QUEUED = /^data: \{"msg":"(estimation|process_starts)","event_id":"(\w+)"(?:,"rank":(\d+))?/gm;
   const CLOSE = 'data: {"msg": "close_stream"}\n\n';
+  const REFUSED = /^data: \{"msg":"unexpected_error"/m;
 
   function sleep(milliseconds) {
     return new Promise((done) => setTimeout(done, milliseconds));
@@ -160,8 +161,8 @@ studio.calls = (() => {
     return response.ok ? response : missed(response, init.body);
   }
 
-  // Passes whole messages on; where the stream breaks gradio is told that it is closed. One that gradio
-  // has ended itself loses nothing.
+  // Passes whole messages on; where the stream breaks, or the server refuses it, as one does that was
+  // started anew, gradio is told that it is closed. One that gradio has ended itself loses nothing.
   function unbroken(stream, signal, touch) {
     const reader = stream.getReader(), decoder = new TextDecoder(), encoder = new TextEncoder(), places = new Map();
     let rest = "";
@@ -175,6 +176,7 @@ studio.calls = (() => {
       rest += decoder.decode(value, { stream: true });
       const end = rest.lastIndexOf("\n\n") + 2;
       if (end < 2) return next(controller);
+      if (REFUSED.test(rest)) throw new Error("refused");
       hear(rest.slice(0, end), places);
       controller.enqueue(encoder.encode(rest.slice(0, end)));
       rest = rest.slice(end);
