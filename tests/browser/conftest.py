@@ -69,6 +69,7 @@ def desk(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def visitor(desk: BrowserContext, server: Server) -> Iterator[Visitor]:
     server.knobs.seconds.value, server.knobs.broken.value = 0.0, 0
+    server.knobs.loading.value = 0
     visitor = Visitor(desk, server.url, page=seat(desk))
     yield visitor
     visitor.close()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from urllib.request import urlopen
@@ -22,7 +23,6 @@ from tests.fakes import FakeSegmenter, FakeTracker, disc
 from webapp.shared.examples import ExampleSource
 
 STARTS_WITHIN = 180
-LOADS_WITHIN = 4.0
 START = "spawn" if os.name == "nt" else "forkserver"
 """How a server's process starts: the second one finds imported what the first one imported."""
 RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
@@ -30,11 +30,15 @@ RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
 
 @dataclass
 class Knobs:
-    """Shared with the server: how slow the model is, whether it fails, how often it ran."""
+    """Shared with the server: how slow the model is, whether it fails, how often it ran.
+
+    While `loading` is not 0 the backbone called slow goes on loading.
+    """
 
     seconds: Synchronized[float]
     broken: Synchronized[int]
     calls: Synchronized[int]
+    loading: Synchronized[int]
 
 
 class Remote:
@@ -84,12 +88,12 @@ class OtherSegmenter(FakeSegmenter):
         return ModelInfo(self.name, "cpu", "none", "none", {"titles": titles})
 
 
-def load_other(name: str) -> FakeSegmenter:
-    """Load one of the backbones that can be had; one takes its time."""
+def load_other(knobs: Knobs, name: str) -> FakeSegmenter:
+    """Load one of the backbones that can be had; one takes as long as it is told."""
     if name == "gone":
         raise InputError(f"The weights of {name} could not be fetched; use another backbone.")
-    if name == "slow":
-        time.sleep(LOADS_WITHIN)
+    while name == "slow" and knobs.loading.value:
+        time.sleep(0.05)
     return OtherSegmenter(name)
 
 
@@ -122,7 +126,7 @@ def serve(port: int, folder: Path, example: ExampleSource, knobs: Knobs) -> None
         results=RESULTS,
         variants={"LA + PR": FakeSegmenter},
         video=video_studio(RemoteTracker(knobs), limits, uploads),
-        load_backbone=load_other,
+        load_backbone=partial(load_other, knobs),
         backbones=("other", "third", "slow", "gone"),
         limits=limits,
     )
@@ -148,7 +152,7 @@ def server_process(
     """Give the process of the app, too; it listens on `port`, or on a free one; `run` runs it."""
     processes = multiprocessing.get_context(START)
     processes.set_forkserver_preload(["webapp.page", "webapp.video.clip_files"])
-    knobs = Knobs(processes.Value("d", 0.0), processes.Value("i", 0), processes.Value("i", 0))
+    knobs = Knobs(*(processes.Value(kind, 0) for kind in "diii"))
     port = port or free_port()
     process = processes.Process(target=run, args=(port, folder, example, knobs), daemon=True)
     process.start()

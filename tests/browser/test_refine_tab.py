@@ -145,13 +145,15 @@ def test_clicks_go_on_while_a_backbone_loads_which_the_page_says(
     visitor: Visitor, browser: Browser, server: Server
 ) -> None:
     other = Visitor(browser, server.url)
+    server.knobs.loading.value = 1
     choose(visitor, "slow")
-    expect(visitor.page.locator(".loaded")).to_have_text(re.compile(r"Loading slow… \d s"))
+    expect(visitor.page.locator(".loaded")).to_have_text(re.compile(r"Loading slow… \d+ s"))
     for one in (visitor, other):
         one.click(300, 100)
         one.settle("2")
         assert one.masked(300, 100)
     expect(visitor.page.locator(".loaded")).to_contain_text("Loading slow…")
+    server.knobs.loading.value = 0
     expect(visitor.page.locator(".loaded")).to_contain_text("slow on cpu")
     choose(visitor, "fake")
     expect(visitor.page.locator(".loaded")).to_contain_text("fake on cpu")
@@ -159,7 +161,9 @@ def test_clicks_go_on_while_a_backbone_loads_which_the_page_says(
     other.close()
 
 
-def test_a_click_on_a_backbone_that_was_put_away_has_it_loaded_again(visitor: Visitor) -> None:
+def test_a_click_on_a_backbone_that_was_put_away_has_it_loaded_again(
+    visitor: Visitor, server: Server
+) -> None:
     choose(visitor, "slow")
     expect(visitor.page.locator(".loaded")).to_contain_text("slow on cpu")
     tab = visitor.context.new_page()  # what visitors use is put away for what they use elsewhere
@@ -170,8 +174,10 @@ def test_a_click_on_a_backbone_that_was_put_away_has_it_loaded_again(visitor: Vi
         expect(tab.locator(".loaded")).to_contain_text(f"{name} on cpu")
     tab.close()
     visitor.page.bring_to_front()
+    server.knobs.loading.value = 1
     visitor.click(300, 100)
     visitor.wait_message("Loading slow…")
+    server.knobs.loading.value = 0
     visitor.wait_fact("prompts", "2")
     expect(visitor.page.locator(".pane.base > canvas:not(.inset)")).to_be_visible()
     visitor.page.wait_for_function("() => !document.querySelector('.notice').textContent")

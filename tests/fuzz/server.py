@@ -27,7 +27,7 @@ def main() -> None:
     visitors.SWEEP_SECONDS = 1
     limits = Limits(file_megabytes=2, video_megabytes=4, idle_seconds=seconds)
     limits = Limits(**{**_values(limits), "clip_idle_seconds": seconds, "clips": 6})
-    knobs = Knobs(*(multiprocessing.Value(kind, 0) for kind in "dii"))
+    knobs = Knobs(*(multiprocessing.Value(kind, 0) for kind in "diii"))
     uploads = Uploads(root, visitors.current_visitor, seconds)
     example = root.parent / "example.png"
     example.write_bytes(sound("picture")[1])
