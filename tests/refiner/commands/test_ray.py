@@ -40,6 +40,7 @@ def cluster() -> Iterator[None]:
     """Two CPUs for all tests: to start Ray takes longer than any of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("SAM2REFINER_ENGINE", "torch")  # to compile takes longer, too
         import ray
 
         ray.init(
