@@ -170,7 +170,7 @@ def test_two_objects_on_two_frames_are_tracked_cancelled_resumed_corrected_and_e
     opened.do("new_object")
     opened.prompt(160, 180, 1)
 
-    server.knobs.seconds.value = 0.08
+    server.knobs.seconds.value = 0.4
     opened.do("track")
     expect(opened.tab.locator(".status")).to_have_text(re.compile(r"\d+ of 24 frames, .* left"))
     expect(opened.tab.locator(".lane i.fresh").first).to_be_visible()
@@ -471,7 +471,7 @@ def test_a_second_visitor_waits_for_the_first_and_may_give_up(
     other.open(clip)
     for each in (opened, other):
         each.prompt(60, 80, 1)
-    server.knobs.seconds.value = 0.3
+    server.knobs.seconds.value = 2.0
     opened.do("track")
     expect(opened.tab.locator(".status")).to_have_text(re.compile("of 24 frames"))
     other.do("track")
