@@ -15,8 +15,6 @@ EVALUATE = $(BIN)/python -m refiner evaluate --manifest $(MANIFEST) --split val
 EVALUATE_MORE = $(BIN)/python -m refiner evaluate --manifest $(MORE) --split val
 EVALUATE_OUTSIDE = $(BIN)/python -m refiner evaluate --manifest $(OUTSIDE) --split val
 RESULTS := assets/results
-# What is imported is compiled once, and not by each of three workers.
-WARMED := $(BIN)/python -c "import app"
 PYTEST := OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: run test fuzz load bench results report lock audit audit-online clean
@@ -25,12 +23,13 @@ run: $(VENV)/.run
 	PORT=$(PORT) $(BIN)/python app.py
 
 test: $(VENV)/.dev
-	$(BIN)/python -m tests.machine
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/oxlint --deny-warnings webapp/browser
 	$(BIN)/lint-imports
-	$(BIN)/mypy & types=$$!; $(WARMED) && $(PYTEST); tests=$$?; wait $$types && exit $$tests
+	$(BIN)/mypy & types=$$!; $(BIN)/python -m tests.machine & machine=$$!; \
+	$(BIN)/python -m tests.warming && wait $$machine && $(PYTEST); tests=$$?; \
+	wait $$types && exit $$tests
 
 # Hostile uploads to a running app, and kills of what it works with: some ten minutes.
 fuzz: $(VENV)/.dev
