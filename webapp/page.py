@@ -9,8 +9,6 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refiner.files.reading import Reader
 from refiner.types import Segmenter
@@ -25,6 +23,7 @@ from webapp.image.backbone_choice import build_heading
 from webapp.image.tab import build_image_tab
 from webapp.serving.health import Doorway, Health, end_on_sigterm
 from webapp.serving.metrics import Metrics
+from webapp.serving.sent_page import CalmPage, PackedPage
 from webapp.serving.turns import TurnQueue
 from webapp.serving.visitors import Visitors, current_visitor, sweeping
 from webapp.shared import counts, text
@@ -108,20 +107,6 @@ def _take_turns(page: gr.Blocks, video: VideoStudio | None, limits: Limits) -> N
         counts.CLIPS_HELD.set_function(video.store.__len__)
 
 
-class PackedPage:
-    """ASGI middleware that compresses the page itself, over half a megabyte; gradio packs its files."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap an app."""
-        # the most there is, 9, takes three times as long for 1 %
-        self.plain, self.packed = app, GZipMiddleware(app, compresslevel=6)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        page = scope["type"] == "http" and scope["path"].endswith(("/", "/config"))
-        await (self.packed if page else self.plain)(scope, receive, send)
-
-
 def launch(
     page: gr.Blocks,
     uploads: Uploads,
@@ -154,6 +139,7 @@ def launch(
                 Middleware(Health, doorway=doorway),
                 Middleware(Visitors, uploads=uploads),
                 Middleware(PackedPage),
+                Middleware(CalmPage),
             ],
             "lifespan": sweeping(uploads, page.temp_file_sets),
             "routes": page.further_routes,

@@ -14,12 +14,6 @@ from webapp.shared.examples import ExampleSource
 
 expect.set_options(timeout=20_000)  # a busy machine must not decide what passes
 
-CALM = r"""{
-    const nextFrame = window.requestAnimationFrame.bind(window);
-    const countsUp = /\(performance\.now\(\)-\w+\(\w+\)\)\/1e3/;
-    window.requestAnimationFrame = (draw) => (countsUp.test(draw) ? setTimeout(draw, 1000) : nextFrame(draw));
-}"""
-"""Gradio counts up a timer that nobody sees at every frame of every open page, for good."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -60,7 +54,6 @@ def browser(server: Server) -> Iterator[Browser]:
         pytest.fail("There is no Chromium; `python -m tests.machine` gets one.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        browser.on("context", lambda context: context.add_init_script(CALM))
         yield browser
         browser.close()
 

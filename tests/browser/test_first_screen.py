@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from refiner.evaluation.prompts import PromptSpec, sample_prompts, stable_seed
 from refiner.metrics import boundary_iou, iou
+from tests.browser.conftest import Server
 from tests.browser.studio import HIGH, WIDE, Visitor
 from tests.browser.test_files import png
 from tests.browser.test_live_curve import scores, upload_truth, wait_points
@@ -161,3 +162,24 @@ def test_the_plot_is_saved(visitor: Visitor, kind: str) -> None:
     if kind == "plot_csv":
         value = scores(visitor)[0]["refined", "biou"]
         assert float(content.split(b"\r\n")[-2].split(b",")[-1]) == value
+
+
+COUNT = """
+    window.asked = 0;
+    const nextFrame = window.requestAnimationFrame.bind(window);
+    window.requestAnimationFrame = (draw) => { window.asked++; return nextFrame(draw); };
+"""
+
+
+def test_a_page_that_rests_asks_for_no_frames(browser: Browser, server: Server) -> None:
+    visitor = Visitor(browser, server.url, script=COUNT)
+    visitor.measured()
+    assert visitor.page.evaluate("window.asked") > 0
+    for _ in range(20):  # what gradio moves while the page is loading comes to rest
+        visitor.page.evaluate("window.asked = 0")
+        visitor.page.wait_for_timeout(500)
+        asked = visitor.page.evaluate("window.asked")
+        if not asked:
+            break
+    assert asked == 0
+    visitor.close()
