@@ -19,6 +19,8 @@ from tests.fakes import disc
 
 pytestmark = pytest.mark.browser
 
+SMALL = {"width": 900, "height": 600}
+"""Less of it is painted."""
 MASK = png(disc((HIGH, WIDE), 100, 150, 40).astype(np.uint8) * 255)
 
 
@@ -42,7 +44,7 @@ def each_way(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]
 @pytest.fixture(scope="module")
 def painter(browser: Browser, server: Server) -> Iterator[Visitor]:
     server.knobs.seconds.value, server.knobs.broken.value = 0.0, 0
-    painter = Visitor(browser, server.url, script=SCRIPT)
+    painter = Visitor(browser, server.url, script=SCRIPT, viewport=SMALL)
     yield painter
     assert others(painter.errors) == []
     painter.close()
@@ -270,7 +272,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def director(browser: Browser, server: Server, clip: Path) -> Iterator[Viewer]:
-    director = Viewer(browser, server.url, script=SCRIPT)
+    director = Viewer(browser, server.url, script=SCRIPT, viewport=SMALL)
     director.open(clip)
     yield director
     server.knobs.seconds.value = 0.0
