@@ -63,7 +63,7 @@ def test_every_script_is_part_of_the_page() -> None:
     parts |= {f"picture/{name}.js" for name in component.PICTURE}
     parts |= {f"clip/{name}.js" for name in component.CLIP}
     found = {str(file.relative_to(component.FOLDER)) for file in SCRIPTS}
-    assert found == parts | {"download.js", "grid/grid.js"}
+    assert found == parts | {"calm.js", "download.js", "grid/grid.js"}
 
 
 @pytest.mark.parametrize(
