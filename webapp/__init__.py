@@ -10,7 +10,8 @@ The rooms; each may import those below it:
 - `webapp.compare`: the compare tab, which reads the image tab's state.
 - `webapp.image`, `webapp.video`: the tabs of pictures and of clips, which never meet.
 - `webapp.browser`: the two components with their pages, styles and scripts.
-- `webapp.serving`: who visits, whose turn it is, whether all is well, and how it ends.
+- `webapp.serving`: who visits, whose turn it is, how the page is sent, whether all is well, and how it
+  ends.
 - `webapp.shared`: messages, edits, events, words, limits, and whatever else the tabs have in common.
 
 A click on a picture:

@@ -79,6 +79,7 @@ class Visitor:
         if script:
             self.context.add_init_script(script)
         self.page: Page = page or self.context.new_page()
+        self.window = self.page.viewport_size
         self.url = url
         self.errors: list[str] = []
         self.hosts: set[str | None] = set()
@@ -108,6 +109,8 @@ class Visitor:
             if other is not self.page:
                 other.close()
         self.page.goto("about:blank")
+        if self.window and self.page.viewport_size != self.window:
+            self.page.set_viewport_size(self.window)
         with suppress(KeyError):  # a test went on with another page
             self.page.remove_listener("pageerror", self._note_error)
             self.page.remove_listener("console", self._note_line)

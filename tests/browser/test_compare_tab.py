@@ -217,17 +217,18 @@ def test_measured_results_stand_next_to_the_papers(page: Page) -> None:
     page.get_by_role("tab", name="Results").click()
     expect(page.get_by_text("mIoU / mBIoU by prompts").first).to_be_visible()
     expect(page.get_by_text("Reported in the paper").first).to_be_visible()
-    assert shape(page) == "wide"
+    wait_shape(page, "wide")
 
 
-def shape(page: Page) -> str:
-    """How the plot of the measured results lies."""
+def wait_shape(page: Page, shape: str) -> None:
+    """Wait until the plot of the measured results lies so; of another shape it is another file."""
     plot = page.get_by_alt_text("Measured mIoU and mBIoU").first
     expect(plot).to_be_visible()
-    shown = plot.evaluate(
-        "async plot => (await plot.decode(), plot.naturalWidth / plot.naturalHeight)"
+    page.wait_for_function(
+        """([plot, wide]) => plot.complete && plot.naturalWidth
+            && (plot.naturalWidth > plot.naturalHeight) === wide""",
+        arg=[plot.element_handle(), shape == "wide"],
     )
-    return "wide" if shown > 1 else "tall"
 
 
 def variants(page: Page) -> Locator:

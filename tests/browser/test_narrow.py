@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.conftest import Server
-from tests.browser.studio import DESK, PHONE, WIDE, Visitor, seat
-from tests.browser.test_compare_tab import shape
+from tests.browser.studio import PHONE, WIDE, Visitor, seat
+from tests.browser.test_compare_tab import wait_shape
 
 pytestmark = pytest.mark.browser
 
@@ -50,8 +50,7 @@ def test_no_tab_is_wider_than_its_window(visitor: Visitor) -> None:
             wanted = page.evaluate("document.documentElement.scrollWidth")
             assert (tab, wanted) == (tab, width)
             if tab == "Results":
-                assert shape(page) == ("tall" if width <= 700 else "wide")
-    page.set_viewport_size(DESK["viewport"])
+                wait_shape(page, "tall" if width <= 700 else "wide")
 
 
 def test_taps_add_clicks_of_both_signs(phone: Visitor) -> None:
