@@ -27,8 +27,8 @@ test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/oxlint --deny-warnings webapp/browser
 	$(BIN)/lint-imports
-	$(BIN)/mypy & types=$$!; $(BIN)/python -m tests.machine & machine=$$!; \
-	$(BIN)/python -m tests.warming && wait $$machine && $(PYTEST); tests=$$?; \
+	$(BIN)/mypy & types=$$!; \
+	$(BIN)/python -m tests.machine && $(BIN)/python -m tests.warming && $(PYTEST); tests=$$?; \
 	wait $$types && exit $$tests
 
 # Hostile uploads to a running app, and kills of what it works with: some ten minutes.

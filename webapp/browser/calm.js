@@ -3,6 +3,6 @@
 // once a second here.
 {
   const nextFrame = window.requestAnimationFrame.bind(window);
-  const COUNTS_UP = /\(performance\.now\(\)-\w+\(\w+\)\)\/1e3/;
+  const COUNTS_UP = /\(performance\.now\(\)-[\w$]+\([\w$]+\)\)\/1e3/;
   window.requestAnimationFrame = (draw) => (COUNTS_UP.test(draw) ? setTimeout(draw, 1000) : nextFrame(draw));
 }

@@ -44,7 +44,7 @@ class CalmPage:
             await send(begun)
             await send({**message, "body": body})
 
-        await self.app(scope, receive, send_calm if scope["type"] == "http" else send)
+        await self.app(scope, receive, send_calm if _is_asked_for(scope, "/") else send)
 
 
 class PackedPage:
@@ -57,8 +57,12 @@ class PackedPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        page = scope["type"] == "http" and scope["path"].endswith(("/", "/config"))
+        page = _is_asked_for(scope, "/", "/config")
         await (self.packed if page else self.plain)(scope, receive, send)
+
+
+def _is_asked_for(scope: Scope, *ends: str) -> bool:
+    return scope["type"] == "http" and str(scope["path"]).endswith(ends)
 
 
 def _is_page(begun: Message) -> bool:

@@ -31,6 +31,7 @@ def visitor() -> TestClient:
         Route("/", lambda request: HTMLResponse(PAGE), methods=["GET", "HEAD"]),
         Route("/parts/", in_parts),
         Route("/config", lambda request: PlainTextResponse(PAGE)),
+        Route("/file=a.html", lambda request: HTMLResponse(PAGE)),
     ]
     middleware = [Middleware(PackedPage), Middleware(CalmPage)]
     return TestClient(Starlette(routes=routes, middleware=middleware))
@@ -49,8 +50,9 @@ def test_a_page_that_comes_in_parts_has_it_too(visitor: TestClient) -> None:
     assert answer.text == f"<head><script>{CALM.read_text()}</script></head>"
 
 
-def test_what_is_no_page_is_left_as_it_is(visitor: TestClient) -> None:
-    assert visitor.get("/config").text == PAGE
+@pytest.mark.parametrize("path", ["/config", "/file=a.html"])
+def test_what_is_not_the_page_is_left_as_it_is(visitor: TestClient, path: str) -> None:
+    assert visitor.get(path).text == PAGE
 
 
 def test_the_headers_alone_are_those_of_the_page(visitor: TestClient) -> None:
