@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Server
-from tests.browser.faults import SCRIPT
+from tests.browser.faults import SCRIPT, Fault
 from tests.browser.studio import Visitor
 from tests.browser.test_files import png
 
@@ -86,6 +86,15 @@ def test_a_dropped_folder_says_what_to_do(fresh: Visitor) -> None:
 def test_of_two_dropped_files_the_first_is_opened_and_that_is_said(fresh: Visitor) -> None:
     assert not drop(fresh, ".stage", files=2)
     expect(fresh.page.locator(".about-picture")).to_contain_text("64×48")
+    fresh.settle()
+    assert "Of the 2 files only the first is opened" in fresh.message()
+
+
+def test_what_was_told_is_told_again_after_a_lost_answer(fresh: Visitor, server: Server) -> None:
+    fault = Fault(fresh.page, server.url, "open_file", "lose")
+    assert not drop(fresh, ".stage", files=2)
+    expect(fresh.page.locator(".about-picture")).to_contain_text("64×48")
+    fault.end()
     fresh.settle()
     assert "Of the 2 files only the first is opened" in fresh.message()
 

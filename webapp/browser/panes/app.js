@@ -29,7 +29,7 @@ studio.app = (() => {
       root, doc, panes, stage: root.querySelector(".stage"), trigger, functions,
       labels: settings.labels, colors: settings.colors, most: settings,
       server: { objects: [], next_id: 1 }, shown: { objects: [], next_id: 1 },
-      unsent: [], flight: null, seq: 0, edits: 0, awaited: new Map(), trouble: "", refusal: "", place: 0,
+      unsent: [], flight: null, seq: 0, edits: 0, awaited: new Map(), trouble: "", interrupted: "", refusal: "", place: 0,
       opening: 0, opened: 0, aside: null, sending: null, sent: new Map(), lastOpening: null,
       answers: new Map(), layers: new Map(), picture: null, image: null,
       view: makeView(), viewName: "overlay", tool: "positive", opacity: 0.5, split: 0.5, selected: 0,

@@ -244,17 +244,23 @@ studio.calls = (() => {
     return trigger(app, name, { seq: options.seq, ...values }, touch);
   }
 
+  function saysTrouble(app) {
+    return app.trouble !== "" && app.root.querySelector(".message").textContent === app.trouble;
+  }
+
   // What the server refused in words is said in these.
   function say(app, label) {
     const words = app.refusal || app.labels[label];
     app.refusal = "";
     if (!words) return;
+    if (!saysTrouble(app)) app.interrupted = app.root.querySelector(".notice").textContent;
     app.trouble = words;
     app.say(words);
   }
 
+  // What was told before the trouble is told again.
   function unsay(app) {
-    if (app.trouble && app.root.querySelector(".message").textContent === app.trouble) app.say("");
+    if (saysTrouble(app)) app.tell(app.interrupted);
     app.trouble = "";
   }
 
