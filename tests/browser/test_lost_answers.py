@@ -187,7 +187,8 @@ def test_a_server_that_was_not_there_for_a_while_is_asked_again_soon(
 ) -> None:
     drawn.context.set_offline(True)
     drawn.click(200, 60)
-    drawn.page.wait_for_timeout(3 * PATIENCE)  # refused many times
+    drawn.page.wait_for_timeout(2 * PATIENCE)  # refused many times
+    drawn.page.wait_for_event("requestfailed", lambda request: "/queue/join" in request.url)
     fault = Fault(drawn.page, server.url, "edit_prompts", "lose")
     drawn.context.set_offline(False)
     drawn.settle("3")
