@@ -12,7 +12,7 @@ The rooms; each may import those below it:
 - `webapp.browser`: the two components with their pages, styles and scripts.
 - `webapp.serving`: who visits, whose turn it is, how the page is sent, whether all is well, and how it
   ends.
-- `webapp.shared`: messages, edits, events, words, limits, and whatever else the tabs have in common.
+- `webapp.shared`: events, edits, words, limits, and whatever else the tabs have in common.
 
 A click on a picture:
 
@@ -20,8 +20,8 @@ A click on a picture:
    (`panes/calls.js`).
 2. `webapp.serving.turns.TurnQueue` has it wait for its visitor's turn. `webapp.image.tab.build_image_tab`
    has connected that event; it reaches
-3. `webapp.shared.events.responder`: the message is read (`webapp.shared.messages.read_message`), and
-4. `webapp.image.actions.edit_picture` has each edit checked by `webapp.shared.messages.apply`,
+3. `webapp.shared.events.responder`: the message is read (`webapp.shared.events.read_message`), and
+4. `webapp.image.actions.edit_picture` has each edit checked by `webapp.shared.editing.apply`,
 5. which asks the state for the next one: `webapp.shared.editing.PromptState.add_click` and
    `webapp.image.state.ImageState.with_prompts`.
 6. `webapp.image.actions.complete` has what lacks an answer segmented
@@ -64,7 +64,7 @@ To add
   `clip/clip.html`, its words in `webapp.shared.text.CANVAS`.
 - an export: of a picture in `webapp.image.downloads.picture_file`; of a clip in
   `refiner.clips.exports.EXPORTS`, with its name in `webapp.video.exporting.EXPORTS`.
-- a kind of prompt: a field of `refiner.types.Prompts`, an edit in `webapp.shared.messages.ACTIONS`
+- a kind of prompt: a field of `refiner.types.Prompts`, an edit in `webapp.shared.editing.ACTIONS`
   and in `panes/scene.js`, its values in `refiner.files.results.prompts_value`.
 - a word on the server's health: `webapp.serving.health.Health`; a number for whoever runs it:
   `webapp.shared.counts`, which `webapp.serving.metrics.Metrics` gives out.

@@ -14,9 +14,8 @@ from refiner.files.reading import Reader
 from refiner.types import Box, Click, ImageArray, InputError
 from webapp.api.addresses import is_address, path_on_page
 from webapp.shared import text
-from webapp.shared.events import explain
+from webapp.shared.events import MAX_COUNT, explain, is_number
 from webapp.shared.limits import Limits, check_spare
-from webapp.shared.messages import MAX_COUNT, is_number
 from webapp.shared.pictures import read_within, worked_size
 from webapp.shared.uploads import Uploads
 

@@ -25,8 +25,7 @@ from webapp.api.inputs import (
     read_whole,
 )
 from webapp.shared import text
-from webapp.shared.events import file_value
-from webapp.shared.messages import named_as_sent
+from webapp.shared.events import file_value, named_as_sent
 from webapp.shared.uploads import link
 from webapp.video import actions
 from webapp.video.context import VideoStudio

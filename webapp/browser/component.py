@@ -100,7 +100,7 @@ def prompt_canvas(value: dict[str, Any], limits: Limits, **options: Any) -> gr.H
     It is an `HTML` configured, not subclassed: gradio writes a stub file next to the source of
     each subclass when it is imported.
 
-    Its events, each with a record that must be checked (`webapp.shared.messages`), are
+    Its events, each with a record that must be checked (`webapp.shared.events`), are
     `edit_prompts`, `open_file`, `open_example`, `open_truth`, `drop_truth`, `give_mask`,
     `open_session`, `load_model`, `show_differences`, `show_soft` and `export_file`. Each is answered by a later value
     of the component with the same `seq`; `show_differences` and `show_soft` add what they ask for to it.
@@ -130,7 +130,7 @@ def video_canvas(
 ) -> gr.HTML:
     """Return the component that shows a clip with both models' masks and takes prompts.
 
-    Its events, each with a record that must be checked (`webapp.shared.messages`), are
+    Its events, each with a record that must be checked (`webapp.shared.events`), are
     `edit_prompts`, `open_file`, `open_example` and `export_file`.
 
     Args:

@@ -23,8 +23,8 @@ from webapp.compare.scores import (
     ScoreArray,
     summarise,
 )
+from webapp.shared.events import is_number
 from webapp.shared.limits import Limits
-from webapp.shared.messages import is_number
 
 OBJECTS_PER_STEP = 4
 """Masks asked of the model at once: others' clicks wait no longer than these take."""

@@ -16,11 +16,11 @@ from webapp.image.truth_brush import BRUSH_ACTIONS
 from webapp.image.truth_curve import with_scores
 from webapp.shared import counts, text
 from webapp.shared.backbones import Models
-from webapp.shared.events import Act, Outcome
+from webapp.shared.editing import apply, read_actions
+from webapp.shared.events import Act, Message, Outcome, file_stem, named_as_sent, read_text
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits, check_spare
 from webapp.shared.mask_reading import notice_line, picture_name, read_choice, read_uploaded_masks
-from webapp.shared.messages import Message, apply, file_stem, named_as_sent, read_actions, read_text
 from webapp.shared.pictures import read_within, worked_size
 from webapp.shared.uploads import Uploads
 

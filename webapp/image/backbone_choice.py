@@ -21,8 +21,7 @@ from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.backbones import Models
-from webapp.shared.events import EVENT, Outcome, explain, guarded
-from webapp.shared.messages import Message, read_message
+from webapp.shared.events import EVENT, Message, Outcome, explain, guarded, read_message
 
 LOADING: dict[str, Any] = {
     "concurrency_limit": 8,

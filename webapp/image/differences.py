@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from refiner.metrics import iou
 from refiner.types import BoolArray, MaskPair
 from webapp.image.state import ImageState
-from webapp.shared.messages import Message, read_ids
+from webapp.shared.events import Message, read_ids
 
 MOST = 50
 """How many regions are listed."""

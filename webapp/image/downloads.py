@@ -13,7 +13,7 @@ from refiner.files.run_lengths import decode_rle
 from refiner.types import BoolArray, ImageArray, InputError, MaskPair, ModelInfo
 from webapp.image.photo import at_photo_size, prompts_at
 from webapp.image.state import ImageState, PictureAnswer, SceneObject
-from webapp.shared.messages import Values, read_count, read_text
+from webapp.shared.events import Values, read_count, read_text
 
 _FILE_NAMES = {half: model for model, half in MaskPair.MODELS.items()}
 _KINDS = ("mask", "cutout", "overlay")

@@ -9,9 +9,8 @@ from refiner.files.labels.records import NamedMask
 from refiner.files.run_lengths import encode_rle
 from webapp.image.actions import Studio, complete
 from webapp.image.state import ImageState, MaskRecord
-from webapp.shared.events import Outcome
+from webapp.shared.events import Message, Outcome, read_count, read_text
 from webapp.shared.mask_reading import check_room, notice_line, read_choice, read_uploaded_masks
-from webapp.shared.messages import Message, read_count, read_text
 
 
 def give_mask(studio: Studio, state: ImageState, message: Message) -> Outcome[ImageState]:

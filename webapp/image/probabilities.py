@@ -11,7 +11,7 @@ from PIL import Image
 from refiner.types import FloatArray, InputError, Mask
 from webapp.image.actions import Studio
 from webapp.image.state import ImageState
-from webapp.shared.messages import Message, read_count
+from webapp.shared.events import Message, read_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from refiner.files.run_lengths import encode_rle
 from webapp.image.state import ImageState, MaskRecord, Picture, PictureAnswer, SceneObject
 from webapp.image.truth_curve import curves_value, play_value
 from webapp.shared import text
-from webapp.shared.events import file_value
-from webapp.shared.messages import pair_value
+from webapp.shared.events import file_value, pair_value
 
 
 def canvas_value(

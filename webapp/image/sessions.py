@@ -20,9 +20,8 @@ from webapp.image.actions import Studio, complete
 from webapp.image.downloads import objects_with_answers, pair_of
 from webapp.image.state import ImageState, MaskRecord, Scene, SceneObject
 from webapp.shared import text
-from webapp.shared.events import Outcome
+from webapp.shared.events import Message, Outcome, read_text
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Message, read_text
 
 
 def session_file(state: ImageState, info: ModelInfo, limits: Limits) -> bytes:

@@ -25,11 +25,21 @@ from webapp.image.sessions import open_session, session_file
 from webapp.image.state import ImageState
 from webapp.shared import text
 from webapp.shared.backbones import Models
-from webapp.shared.events import EVENT, Outcome, file_value, guarded, responder, stored_file
+from webapp.shared.events import (
+    EVENT,
+    Message,
+    Outcome,
+    Values,
+    file_value,
+    guarded,
+    read_message,
+    read_text,
+    responder,
+    stored_file,
+)
 from webapp.shared.examples import Example
 from webapp.shared.limits import Limits
 from webapp.shared.measured import finding, mean_curve
-from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import jpeg, thumbnail
 from webapp.shared.uploads import Uploads
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from refiner.types import BoolArray, InputError
 from webapp.image.state import ImageState
 from webapp.shared import text
+from webapp.shared.editing import Apply, read_point
+from webapp.shared.events import Values, is_number
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Apply, Values, is_number, read_point
 
 MAX_POINTS = 1000
 MIN_RADIUS = 1.0

@@ -26,7 +26,7 @@ class Limits:
         objects: objects in one picture.
         clicks: clicks of one object.
         actions: actions in one message of the browser.
-        work: what the strokes of one message may cost, see `webapp.shared.messages.work_of`.
+        work: what the strokes of one message may cost, see `webapp.shared.editing.work_of`.
         waiting: requests that may wait, those of all visitors: a click and a look of each.
         waiting_each: requests of one visitor that may wait.
         sessions: visitors whose pictures are held at the same time.

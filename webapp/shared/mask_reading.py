@@ -8,8 +8,8 @@ from pathlib import Path
 from refiner.files.labels.records import AUTO, LabelChoice, MaskFile
 from refiner.files.reading import Reader
 from refiner.types import InputError
+from webapp.shared.events import Values
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Values
 
 MAX_NAME = 255
 _SHOWN = 4

@@ -11,17 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from refiner.types import InputError
+from webapp.shared.editing import apply, read_actions
+from webapp.shared.events import Message, Values, file_stem, named_as_sent, read_count, read_text
 from webapp.shared.examples import ClipSource
-from webapp.shared.messages import (
-    Message,
-    Values,
-    apply,
-    file_stem,
-    named_as_sent,
-    read_actions,
-    read_count,
-    read_text,
-)
 from webapp.shared.pictures import jpeg
 from webapp.shared.text import YOUR_CLIP
 from webapp.video import text

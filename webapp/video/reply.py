@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import Any
 
 from refiner.files.results import prompts_value
-from webapp.shared.messages import pair_value
+from webapp.shared.events import pair_value
 from webapp.video.context import FURTHER, Pace
 from webapp.video.open_clips import ClipJob
 from webapp.video.results import FrameResult, Score, TrackedPair, total

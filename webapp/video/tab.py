@@ -11,9 +11,17 @@ import gradio as gr
 
 from refiner.types import InputError
 from webapp.browser import Words, downloads, video_canvas
-from webapp.shared.events import EVENT, explain, file_value, stored_file
+from webapp.shared.events import (
+    EVENT,
+    Message,
+    Values,
+    explain,
+    file_value,
+    read_message,
+    read_text,
+    stored_file,
+)
 from webapp.shared.examples import ClipSource
-from webapp.shared.messages import Message, Values, read_message, read_text
 from webapp.shared.pictures import thumbnail
 from webapp.shared.text import VIDEO_FAILED
 from webapp.video import actions, text

@@ -23,10 +23,9 @@ from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
 from webapp.shared import limits as limiting
 from webapp.shared import text
-from webapp.shared.events import Outcome, guarded
+from webapp.shared.events import Message, Outcome, guarded, read_message
 from webapp.shared.examples import ExampleSource, installed, load
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Message, read_message
 from webapp.shared.pictures import worked_size
 
 

@@ -15,7 +15,7 @@ from webapp.image.actions import Studio
 from webapp.image.differences import MOST, Differences, differences, differences_value
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState
-from webapp.shared.messages import Message, read_message
+from webapp.shared.events import Message, read_message
 
 SIZE = (60, 80)
 

@@ -18,8 +18,8 @@ from webapp.image.actions import Studio
 from webapp.image.mask_prompts import give_mask
 from webapp.image.reply import canvas_value
 from webapp.image.state import ImageState, Picture
+from webapp.shared.events import Message, read_message
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Message, read_message
 
 SIZE = (300, 400)
 ONE, TWO = disc(SIZE, 120, 150, 60), disc(SIZE, 300, 100, 30)

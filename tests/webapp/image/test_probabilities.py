@@ -17,7 +17,7 @@ from webapp.image.actions import Studio
 from webapp.image.probabilities import probability_png, soft_pair
 from webapp.image.state import ImageState
 from webapp.shared.backbones import Models
-from webapp.shared.messages import Message, read_message
+from webapp.shared.events import Message, read_message
 
 
 def asked(item: object = 1, answer: object = 1) -> Message:

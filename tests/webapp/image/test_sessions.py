@@ -18,8 +18,8 @@ from webapp.image.actions import Studio
 from webapp.image.mask_prompts import give_mask
 from webapp.image.sessions import open_session, session_file
 from webapp.image.state import ImageState, Picture
+from webapp.shared.events import Message, read_message
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Message, read_message
 
 
 @pytest.fixture

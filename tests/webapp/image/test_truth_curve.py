@@ -17,7 +17,7 @@ from webapp.image import actions, truth_curve
 from webapp.image.actions import Studio
 from webapp.image.reply import canvas_value
 from webapp.image.state import CURVE_STEPS, ImageState, Truth
-from webapp.shared.messages import Message, read_message
+from webapp.shared.events import Message, read_message
 
 TRUTH = disc((300, 400), 120, 150, 60)
 

@@ -21,9 +21,9 @@ from refiner.video_types import FramePrompts
 from tests.fakes import FakeFrames, FakeTracker, disc, follow, upload
 from webapp.shared import limits as limiting
 from webapp.shared import text
+from webapp.shared.events import Message, read_message
 from webapp.shared.examples import ClipSource
 from webapp.shared.limits import Limits
-from webapp.shared.messages import Message, read_message
 from webapp.shared.uploads import Uploads
 from webapp.video import actions as video_actions
 from webapp.video.context import Reply, VideoStudio

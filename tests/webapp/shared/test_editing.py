@@ -14,8 +14,7 @@ from webapp.image import actions as image_actions
 from webapp.image.actions import Studio
 from webapp.image.downloads import picture_file
 from webapp.image.state import ImageState
-from webapp.shared.events import Outcome, guarded
-from webapp.shared.messages import MAX_IDS, read_message
+from webapp.shared.events import MAX_IDS, Outcome, guarded, read_message
 
 HUGE = 10**400
 NUMBERS = [math.nan, math.inf, -math.inf, -1, -0.001, 1e308, HUGE, 400.001]
