@@ -43,7 +43,7 @@ class Studio:
 
         Loading takes long, and all who wait for a model would wait for that.
         """
-        return self.models.find(state.backbone)
+        return self.models.find(state.backbone) if state.backbone else self.models.first
 
     def model(self, state: ImageState) -> Segmenter:
         """Return the same.

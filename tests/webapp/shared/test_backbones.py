@@ -157,6 +157,17 @@ def test_what_others_use_is_put_away_only_once_they_are_idle(
     assert shared.find("tiny") is not None and shared.find("small") is None
 
 
+def test_a_page_with_the_first_model_leaves_what_another_page_of_its_visitor_uses(
+    studio: Studio, opened: ImageState, shared: Models, crowd: Crowd
+) -> None:
+    crowd.ask(shared, "anna", "tiny")
+    outcome = actions.edit_picture(replace(studio, models=shared), opened, edits(click(5, 5)))
+    assert outcome.state.scene.objects[0].answer is not None
+    crowd.ask(shared, "ben", "large")
+    with pytest.raises(InputError, match="others use large and tiny"):
+        crowd.ask(shared, "cleo", "small")
+
+
 def test_loading_one_holds_up_nobody_who_uses_another(shared: Models, loader: Loader) -> None:
     shared.get("tiny")
     loader.slow = "large"
